@@ -1,0 +1,106 @@
+"""Which rows can be named: every part, format, schedule, each with its source?
+
+A file under `technology/` is a table of rows of one Module class. Adding a part is adding
+a row with a source key of `sources.toml` (or the word assumption).
+"""
+
+import functools
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from codesign.config.document import Document, read_document
+from codesign.config.problems import ConfigError, Problem, nearest
+from codesign.config.schema import Number, build, validate
+from codesign.hardware.cluster import Facility
+from codesign.hardware.die import Die
+from codesign.hardware.link import Link
+from codesign.hardware.memory import Memory
+from codesign.hardware.switch import Switch
+from codesign.mapping.schedule import Schedule
+from codesign.workload.training import Precision
+
+TABLES: dict[str, type] = {
+    "dies": Die,
+    "memories": Memory,
+    "links": Link,
+    "switches": Switch,
+    "facilities": Facility,
+    "precisions": Precision,
+    "schedules": Schedule,
+}
+ASSUMPTION = "assumption"
+SHIPPED = next(p for p in (Path(__file__).parents[1] / "configs", Path(__file__).parents[2] / "configs") if p.is_dir())
+
+
+class Row(NamedTuple):
+    """One named part: the Module, where its numbers come from, and the raw table it was read from."""
+
+    name: str
+    label: str
+    note: str
+    module: Any
+    provenance: dict[str, Number]
+    raw: dict[str, Any]
+
+
+class Catalogue(NamedTuple):
+    """Every row by table, and every source by key."""
+
+    folder: Path
+    rows: dict[str, dict[str, Row]]
+    sources: dict[str, dict[str, str]]
+
+    def table_of(self, cls: type) -> str | None:
+        """The table whose rows are of class `cls`, if there is one."""
+        return next((name for name, row_class in TABLES.items() if row_class is cls), None)
+
+
+def config_folder(near: Path | None = None) -> Path:
+    """The folder with `technology/` above the file `near`, else the shipped one."""
+    for folder in near.resolve().parents if near else ():
+        if (folder / "technology").is_dir():
+            return folder
+        if (folder / "configs" / "technology").is_dir():
+            return folder / "configs"
+    return SHIPPED
+
+
+def check_sources(provenance: dict[str, Number], known: dict[str, Any], document: Document, at: tuple[str, ...]) -> list[Problem]:
+    """A problem for every number that names no source, or one that nobody wrote down."""
+    problems = []
+    for path, number in provenance.items():
+        key = (*at, *path.split("."))
+        if not number.source:
+            problems.append(document.problem(key, f"names no source; write one of sources.toml or '{ASSUMPTION}'"))
+        elif number.source != ASSUMPTION and number.source not in known:
+            problems.append(document.problem(key, f"unknown source '{number.source}'" + nearest(number.source, [*known, ASSUMPTION])))
+    return problems
+
+
+def _rows(table: str, folder: Path, sources: dict[str, Any]) -> tuple[dict[str, Row], list[Problem]]:
+    document = read_document(folder / "technology" / f"{table}.toml")
+    rows, problems = {}, []
+    for name, raw in document.data.items():
+        if not isinstance(raw, dict):
+            problems.append(document.problem((name,), "expected a table with one row"))
+            continue
+        checked, found = validate(TABLES[table], raw, document, (name,))
+        problems += found
+        if checked is not None:
+            module, provenance = build(TABLES[table], checked)
+            problems += check_sources(provenance, sources, document, (name,))
+            rows[name] = Row(name, raw.get("label", name), raw.get("note", ""), module, provenance, raw)
+    return rows, problems
+
+
+@functools.lru_cache(maxsize=8)
+def load_catalogue(folder: Path) -> Catalogue:
+    """All technology tables and sources under `folder`; `ConfigError` with everything wrong in them."""
+    sources = read_document(folder / "sources.toml").data
+    rows, problems = {}, []
+    for table in TABLES:
+        rows[table], found = _rows(table, folder, sources)
+        problems += found
+    if problems:
+        raise ConfigError(problems)
+    return Catalogue(folder, rows, sources)

@@ -1,0 +1,153 @@
+"""Which values may a table hold? Derived from the fields of the Modules, typed nowhere twice."""
+
+import dataclasses
+import functools
+import math
+import types
+import typing
+from typing import Annotated, Any, Literal, NamedTuple, Union
+
+import equinox as eqx
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Tag, ValidationError, create_model
+
+from codesign.config.document import Document
+from codesign.config.problems import Problem, nearest
+from codesign.fields import Quantity, quantities
+from codesign.units import UnitError, parse_quantity, show
+
+RANGE_KEYS = {"default", "low", "high", "source", "note"}
+LABEL_KEYS = ("label", "source", "note")
+
+
+class Number(NamedTuple):
+    """A value read at the door: SI value, plausible range if stated, source key."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    source: str = ""
+
+
+def snake(name: str) -> str:
+    """CamelCase as snake_case: the `kind` by which a union member is named."""
+    return "".join(("_" if i and c.isupper() else "") + c.lower() for i, c in enumerate(name))
+
+
+def read_value(quantity: Quantity, raw: Any) -> float:
+    """One number in the unit of `quantity`; `ValueError` says what was expected."""
+    unit = quantity.unit
+    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+        raise ValueError(f"expected a number{'' if unit == '1' else f' with unit such as {unit}'}, got {type(raw).__name__}")
+    if isinstance(raw, str):
+        value = parse_quantity(raw if unit != "1" or raw.strip().endswith("%") else f"{raw} 1", unit)
+    elif unit != "1":
+        raise ValueError(f"expected text with a unit such as '{raw} {unit}', got the bare number {raw}")
+    else:
+        value = float(raw)
+    if not math.isfinite(value):
+        raise ValueError(f"expected a finite number, got {raw}")
+    if not quantity.low <= value <= quantity.high:
+        raise ValueError(f"{raw} is outside {show(quantity.low, unit)} to {show(quantity.high, unit)}")
+    if quantity.whole and value != round(value):
+        raise ValueError(f"expected a whole number, got {raw}")
+    return value
+
+
+def read_number(quantity: Quantity, raw: Any) -> Number:
+    """A bare value, or a table with default, low, high, source, note."""
+    try:
+        if not isinstance(raw, dict):
+            return Number(read_value(quantity, raw))
+        if unknown := sorted(set(raw) - RANGE_KEYS):
+            raise ValueError(f"unknown key '{unknown[0]}'" + nearest(unknown[0], RANGE_KEYS))
+        if "default" not in raw:
+            raise ValueError("a range needs 'default' besides 'low' and 'high'")
+        low, default, high = (read_value(quantity, raw[k]) if k in raw else None for k in ("low", "default", "high"))
+        if (low is not None and low > default) or (high is not None and high < default):
+            raise ValueError("expected low <= default <= high")
+        return Number(default, low, high, str(raw.get("source", "")))
+    except UnitError as error:
+        raise ValueError(f"expected a quantity such as '1 {quantity.unit}': {error}") from None
+
+
+def module_of(annotation: Any) -> tuple[type, ...]:
+    """The Module classes an annotation stands for: none for a number, several for a union."""
+    members = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    return tuple(m for m in members if isinstance(m, type) and issubclass(m, eqx.Module))
+
+
+@functools.cache
+def schema(cls: type, kind: str = "") -> type[BaseModel]:
+    """The pydantic model of a Module class: same fields, same bounds, no other keys."""
+    declared = quantities(cls)
+    entries: dict[str, Any] = {name: (str, "") for name in LABEL_KEYS}
+    if kind:
+        entries["kind"] = (Literal[kind], ...)
+    for field in dataclasses.fields(cls):
+        if field.name in declared:
+            kind_of_value = Annotated[Number, BeforeValidator(functools.partial(read_number, declared[field.name]))]
+            default = ... if field.default is dataclasses.MISSING else Number(float(field.default))
+            entries[field.name] = (kind_of_value, default)
+            continue
+        members = module_of(field.type)
+        tagged = [Annotated[schema(m, snake(m.__name__)), Tag(snake(m.__name__))] for m in members]
+        entries[field.name] = (schema(members[0]) if len(members) == 1 else Annotated[Union[tuple(tagged)], Discriminator("kind")], ...)
+    return create_model(cls.__name__, __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True), **entries)
+
+
+def _message(error: Any, cls: type, location: tuple[str, ...]) -> str:
+    """pydantic's finding in the words of this project."""
+    if error["type"] == "extra_forbidden":
+        owner = cls
+        for part in location[:-1]:
+            fields = {f.name: f for f in dataclasses.fields(owner)}
+            owner = module_of(fields[part].type)[0] if part in fields else owner
+        return f"unknown key '{location[-1]}'" + nearest(location[-1], [f.name for f in dataclasses.fields(owner)])
+    if error["type"] == "missing":
+        return "this key is missing"
+    if error["type"].startswith("union_tag"):
+        return "expected kind = one of " + error.get("ctx", {}).get("expected_tags", "the attention kinds")
+    if error["type"] in ("model_type", "model_attributes_type"):
+        return "expected a table or the name of a row"
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def validate(cls: type, data: dict[str, Any], document: Document, at: tuple[str, ...] = ()) -> tuple[BaseModel | None, list[Problem]]:
+    """`data` as an instance of `schema(cls)`, or every problem in it."""
+    try:
+        return schema(cls).model_validate(data), []
+    except ValidationError as failure:
+        problems = []
+        for error in failure.errors(include_url=False):
+            location = tuple(str(part) for part in error["loc"] if str(part) not in _tags(cls))
+            problems.append(document.problem((*at, *location), _message(error, cls, location)))
+        return None, problems
+
+
+@functools.cache
+def _tags(cls: type) -> frozenset[str]:
+    found: set[str] = set()
+    for field in dataclasses.fields(cls):
+        members = module_of(field.type)
+        found |= {snake(m.__name__) for m in members} if len(members) > 1 else set()
+        for member in members:
+            found |= _tags(member)
+    return frozenset(found)
+
+
+def build(cls: type, checked: BaseModel, prefix: str = "", inherited: str = "") -> tuple[Any, dict[str, Number]]:
+    """The Module that `checked` describes, and the provenance of its leaves by path."""
+    source = getattr(checked, "source", "") or inherited
+    values: dict[str, Any] = {}
+    provenance: dict[str, Number] = {}
+    for field in dataclasses.fields(cls):
+        entry = getattr(checked, field.name)
+        if isinstance(entry, Number):
+            values[field.name] = entry.value
+            provenance[prefix + field.name] = entry._replace(source=entry.source or source)
+        else:
+            members = {snake(m.__name__): m for m in module_of(field.type)}
+            member = members[entry.kind] if len(members) > 1 else next(iter(members.values()))
+            values[field.name], below = build(member, entry, f"{prefix}{field.name}.", source)
+            provenance |= below
+    return cls(**values), provenance

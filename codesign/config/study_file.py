@@ -1,0 +1,264 @@
+"""What does a study leave free, what does it want, what does it compare with?"""
+
+import dataclasses
+import math
+from typing import Any, NamedTuple
+
+from codesign.config.catalogue import Catalogue
+from codesign.config.document import Document
+from codesign.config.problems import Problem, nearest
+from codesign.config.schema import read_value
+from codesign.design import Design, leaves, value_at, with_values
+from codesign.fields import Quantity, quantities
+from codesign.metrics import Metrics
+from codesign.objectives import OBJECTIVES
+from codesign.units import UnitError, parse_quantity
+from codesign.workload.training import Workload
+
+STUDY_KEYS = {
+    "title", "note", "system", "workload", "mapping", "set", "objectives", "discrete", "continuous", "limits", "reference", "search"
+}  # fmt: skip
+SEARCH_KEYS = {"seed": 0, "rounds": 3, "directions": 96, "lanes": 16384, "generations": 40, "front": 1000}
+
+
+class Free(NamedTuple):
+    """One free variable.
+
+    Discrete: `values` are SI numbers, or row numbers 0, 1, ... of the parts named `names`
+    whose Modules are `parts`. Continuous: between `low` and `high` in whole multiples of
+    `step` (0: any value), all SI.
+    """
+
+    path: str
+    name: str
+    unit: str
+    values: tuple[float, ...] = ()
+    names: tuple[str, ...] = ()
+    parts: tuple[Any, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    step: float = 0.0
+
+
+class Reference(NamedTuple):
+    """A published or hand-made design to compare the front with."""
+
+    name: str
+    design: Design
+    workload: Workload
+
+
+class StudyFile(NamedTuple):
+    """A study as read: everything but the base point."""
+
+    title: str
+    note: str
+    objectives: tuple[str, ...]
+    discrete: tuple[Free, ...]
+    continuous: tuple[Free, ...]
+    limits: dict[str, float]
+    references: tuple[Reference, ...]
+    search: dict[str, int]
+
+
+def _known(design: Design, workload: Workload) -> dict[str, Quantity]:
+    return {path: declared for path, declared, _ in leaves(design, workload)}
+
+
+def _row_table(path: str, design: Design, workload: Workload, catalogue: Catalogue) -> str | None:
+    """The table whose rows can stand at `path`, if `path` is a part."""
+    try:
+        node = value_at(design, workload, path)
+    except AttributeError:
+        return None
+    return catalogue.table_of(type(node)) if dataclasses.is_dataclass(node) else None
+
+
+def _unknown_path(path: str, known: dict[str, Quantity]) -> str:
+    tails = {p.split(".")[-1]: p for p in known}
+    tail = path.split(".")[-1]
+    if path not in known and tail in tails:
+        return f"; did you mean '{tails[tail]}'?"
+    return nearest(path, known)
+
+
+def read_overrides(
+    document: Document, at: tuple[str, ...], table: Any, point: Any, catalogue: Catalogue
+) -> tuple[tuple[Design, Workload], list[Problem]]:
+    """Base design and workload with a table of "path = value" applied."""
+    known, problems, values = _known(point.design, point.workload), [], {}
+    if not isinstance(table, dict):
+        return (point.design, point.workload), [document.problem(at, "expected a table of path = value")]
+    for path, raw in table.items():
+        key = (*at, path)
+        rows = _row_table(path, point.design, point.workload, catalogue)
+        if rows is not None:
+            row = catalogue.rows[rows].get(str(raw))
+            if row is None:
+                problems.append(document.problem(key, f"no row '{raw}' in {rows}" + nearest(str(raw), catalogue.rows[rows])))
+            else:
+                values[path] = row.module
+        elif path not in known:
+            problems.append(document.problem(key, "no such quantity" + _unknown_path(path, known)))
+        else:
+            number, problem = _number(document, key, known[path], raw)
+            problems += problem
+            values[path] = number
+    if problems:
+        return (point.design, point.workload), problems
+    parts = {path: v for path, v in values.items() if not isinstance(v, float)}
+    design, workload = with_values(point.design, point.workload, parts)
+    numbers = {path: value_at(design, workload, path) * 0 + v for path, v in values.items() if isinstance(v, float)}
+    return with_values(design, workload, numbers), []
+
+
+def _number(document: Document, key: tuple[str, ...], declared: Quantity, raw: Any) -> tuple[float, list[Problem]]:
+    try:
+        return read_value(declared, raw), []
+    except UnitError as error:
+        return math.nan, [document.problem(key, f"expected a quantity such as '1 {declared.unit}': {error}")]
+    except ValueError as error:
+        return math.nan, [document.problem(key, str(error))]
+
+
+def short_names(paths: list[str]) -> dict[str, str]:
+    """The shortest tail of each path that no other path shares.
+
+    >>> short_names(["cluster.device.scale_up.bandwidth", "cluster.device.scale_out.bandwidth", "mapping.tp"])["mapping.tp"]
+    'tp'
+    """
+    names = {}
+    for path in paths:
+        parts = path.split(".")
+        for length in range(1, len(parts) + 1):
+            tail = ".".join(parts[-length:])
+            if sum(other == tail or other.endswith("." + tail) for other in paths) == 1:
+                break
+        names[path] = ".".join(parts[-2:]) if tail in ("size", "link", "bandwidth") else tail
+    return names
+
+
+def _read_discrete(document: Document, point: Any, catalogue: Catalogue, names: dict[str, str]) -> tuple[list[Free], list[Problem]]:
+    known, found, problems = _known(point.design, point.workload), [], []
+    for path, choices in document.data.get("discrete", {}).items():
+        key = ("discrete", path)
+        rows = _row_table(path, point.design, point.workload, catalogue)
+        if not isinstance(choices, list) or not choices:
+            problems.append(document.problem(key, "expected a list with at least one choice"))
+        elif rows is not None:
+            unknown = [str(c) for c in choices if str(c) not in catalogue.rows[rows]]
+            problems += [document.problem(key, f"no row '{c}' in {rows}" + nearest(c, catalogue.rows[rows])) for c in unknown]
+            if not unknown:
+                parts = tuple(catalogue.rows[rows][c].module for c in choices)
+                found.append(Free(path, names[path], "1", tuple(map(float, range(len(parts)))), tuple(choices), parts))
+        elif path not in known:
+            problems.append(document.problem(key, "no such quantity" + _unknown_path(path, known)))
+        else:
+            read = [_number(document, key, known[path], choice) for choice in choices]
+            problems += [problem for _, more in read for problem in more]
+            values = tuple(value for value, _ in read)
+            if len(set(values)) < len(values) and not any(map(math.isnan, values)):
+                problems.append(document.problem(key, "a choice is listed twice"))
+            found.append(Free(path, names[path], known[path].unit, values))
+    return found, problems
+
+
+def _read_continuous(document: Document, point: Any, names: dict[str, str]) -> tuple[list[Free], list[Problem]]:
+    known, found, problems = _known(point.design, point.workload), [], []
+    for path, table in document.data.get("continuous", {}).items():
+        key = ("continuous", path)
+        if path not in known:
+            problems.append(document.problem(key, "no such quantity" + _unknown_path(path, known)))
+            continue
+        if not isinstance(table, dict) or not {"low", "high"} <= set(table):
+            problems.append(document.problem(key, "expected a table with low, high and, where whole steps are built, step"))
+            continue
+        problems += [document.problem((*key, k), "unknown key" + nearest(k, ("low", "high", "step"))) for k in set(table) - {"low", "high", "step"}]
+        declared = known[path]._replace(whole=False)
+        numbers = {}
+        for name in ("low", "high", "step"):
+            bounds = declared if name != "step" else declared._replace(low=0.0)
+            numbers[name], more = _number(document, (*key, name), bounds, table[name]) if name in table else (0.0, [])
+            problems += more
+        if numbers["low"] >= numbers["high"]:
+            problems.append(document.problem(key, f"bounds are crossed: low {table['low']} is not below high {table['high']}"))
+        elif numbers["low"] <= 0:
+            problems.append(document.problem((*key, "low"), "expected a positive lower bound: the search works on logarithms"))
+        found.append(Free(path, names[path], known[path].unit, low=numbers["low"], high=numbers["high"], step=numbers["step"]))
+    return found, problems
+
+
+def _read_limits(document: Document) -> tuple[dict[str, float], list[Problem]]:
+    declared, limits, problems = quantities(Metrics), {}, []
+    for name, raw in document.data.get("limits", {}).items():
+        key = ("limits", name)
+        if name not in declared:
+            problems.append(document.problem(key, "no such metric" + nearest(name, declared)))
+            continue
+        try:
+            limits[name] = parse_quantity(str(raw) if isinstance(raw, str) else f"{raw} 1", declared[name].unit)
+        except UnitError as error:
+            problems.append(document.problem(key, f"expected a quantity such as '1 {declared[name].unit}': {error}"))
+    return limits, problems
+
+
+def _read_references(document: Document, point: Any, catalogue: Catalogue) -> tuple[list[Reference], list[Problem]]:
+    references, problems = [], []
+    entries = document.data.get("reference", [])
+    if not isinstance(entries, list):
+        return [], [document.problem(("reference",), "expected [[reference]] tables")]
+    for number, entry in enumerate(entries):
+        key = ("reference", str(number))
+        problems += [document.problem((*key, k), "unknown key" + nearest(k, ("name", "set"))) for k in set(entry) - {"name", "set"}]
+        if not isinstance(entry.get("name"), str):
+            problems.append(document.problem(key, "expected a name"))
+        (design, workload), more = read_overrides(document, (*key, "set"), entry.get("set", {}), point, catalogue)
+        problems += more
+        references.append(Reference(str(entry.get("name")), design, workload))
+    return references, problems
+
+
+def _read_search(document: Document) -> tuple[dict[str, int], list[Problem]]:
+    settings, problems = dict(SEARCH_KEYS), []
+    for name, raw in document.data.get("search", {}).items():
+        if name not in SEARCH_KEYS:
+            problems.append(document.problem(("search", name), "unknown key" + nearest(name, SEARCH_KEYS)))
+        elif isinstance(raw, bool) or not isinstance(raw, int) or raw < (0 if name == "seed" else 1):
+            problems.append(document.problem(("search", name), f"expected a whole number, got {raw!r}"))
+        else:
+            settings[name] = raw
+    return settings, problems
+
+
+def read_study(document: Document, point: Any, catalogue: Catalogue) -> tuple[StudyFile, list[Problem]]:
+    """Everything a study file says beside its base point, with every problem found."""
+    data = document.data
+    problems = [document.problem((k,), "unknown key" + nearest(k, STUDY_KEYS)) for k in data if k not in STUDY_KEYS]
+    for table in ("discrete", "continuous", "limits", "search"):
+        if not isinstance(data.get(table, {}), dict):
+            problems.append(document.problem((table,), "expected a table"))
+            data[table] = {}
+    objectives = data.get("objectives", [])
+    if not isinstance(objectives, list) or len(objectives) < 2:
+        problems.append(document.problem(("objectives",), "expected a list of at least two objectives"))
+        objectives = []
+    unknown = [str(o) for o in objectives if str(o) not in OBJECTIVES]
+    problems += [document.problem(("objectives",), f"no objective '{o}'" + nearest(o, OBJECTIVES)) for o in unknown]
+    both = sorted(set(data.get("discrete", {})) & set(data.get("continuous", {})))
+    problems += [document.problem(("continuous", path), "already listed under discrete") for path in both]
+    names = short_names([*data.get("discrete", {}), *data.get("continuous", {})])
+    discrete, found = _read_discrete(document, point, catalogue, names)
+    continuous, more = _read_continuous(document, point, names)
+    if not continuous and not more:
+        problems.append(document.problem(("continuous",), "expected at least one continuous variable"))
+    limits, wrong = _read_limits(document)
+    references, bad = _read_references(document, point, catalogue)
+    search, odd = _read_search(document)
+    study = StudyFile(
+        str(data.get("title", document.path.stem)), str(data.get("note", "")), tuple(map(str, objectives)),
+        tuple(discrete), tuple(continuous), limits, tuple(references), search,
+    )  # fmt: skip
+    return study, [*problems, *found, *more, *wrong, *bad, *odd]
+
+
+__all__ = ["Free", "Reference", "StudyFile", "read_overrides", "read_study", "short_names"]

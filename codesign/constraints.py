@@ -1,0 +1,67 @@
+"""Which limits must a design keep, and how near are they? One row per limit over `Metrics`."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from codesign.fields import Scalar, quantities
+from codesign.metrics import Metrics
+
+
+class Constraint(NamedTuple):
+    """`demand` must not exceed `bound` (both names of metrics); `levers` say what would help."""
+
+    name: str
+    demand: str
+    bound: str
+    levers: str
+
+
+CONSTRAINTS = {
+    row.name: row
+    for row in (
+        Constraint("memory", "resident_bytes", "memory_limit", "more memory stacks, larger tp, pp or ep, a smaller micro-batch, recomputation, a higher ZeRO stage"),
+        Constraint("package power", "package_power", "power_limit", "less bandwidth, fewer stacks, a link with less in-package energy, a higher power limit"),
+        Constraint("die power density", "die_power", "die_power_limit", "less bandwidth, a link with less in-package energy, better cooling, more die area"),
+        Constraint("package area", "package_area", "area_limit", "fewer stacks, less bandwidth, a denser link, a larger area limit"),
+        Constraint("memory edge", "memory_edge", "memory_edge_limit", "fewer stacks, narrower stacks, more dies in the row"),
+        Constraint("die edge", "die_edge", "die_edge_limit", "less bandwidth, fewer stacks, a link that needs no die edge"),
+        Constraint("package edge", "package_edge", "package_edge_limit", "less bandwidth, more wavelengths per fibre, a larger package"),
+        Constraint("pod radix", "pod_size", "pod_radix", "a smaller pod, a switch with more ports"),
+        Constraint("link reach", "pod_span", "link_reach", "a smaller pod, denser racks, optical links"),
+        Constraint("devices", "ranks", "cluster_size", "smaller dp, tp, pp or cp, a larger cluster"),
+        Constraint("fabric size", "cluster_size", "fabric_capacity", "more tiers, a larger radix, a smaller cluster"),
+    )
+}
+
+
+class Record(NamedTuple):
+    """One limit of one design: met when `gap` <= 0; all in SI, `unit` for display."""
+
+    name: str
+    demand: float
+    bound: float
+    gap: float
+    unit: str
+    levers: str
+
+
+def violation(demand: Scalar, bound: Scalar) -> Scalar:
+    """(demand - bound) / (|demand| + |bound|): <= 0 when met, smooth, between -1 and 1."""
+    return (demand - bound) / (jnp.abs(demand) + jnp.abs(bound) + 1e-30)
+
+
+def violations(metrics: Metrics, names: tuple[str, ...]) -> tuple[Scalar, ...]:
+    """The relative violation of each named limit."""
+    rows = (CONSTRAINTS[name] for name in names)
+    return tuple(violation(getattr(metrics, row.demand), getattr(metrics, row.bound)) for row in rows)
+
+
+def records(metrics: Metrics) -> list[Record]:
+    """Every limit of one design, the most violated or nearest first."""
+    units = quantities(Metrics)
+    found = []
+    for row in CONSTRAINTS.values():
+        demand, bound = float(getattr(metrics, row.demand)), float(getattr(metrics, row.bound))
+        found.append(Record(row.name, demand, bound, demand - bound, units[row.demand].unit, row.levers))
+    return sorted(found, key=lambda r: -(r.gap / (abs(r.demand) + abs(r.bound) + 1e-30)))

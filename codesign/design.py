@@ -1,0 +1,39 @@
+"""What is being decided: a cluster, and how the work is laid over it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import equinox as eqx
+
+from codesign import tree
+from codesign.fields import Quantity
+from codesign.hardware.cluster import Cluster
+from codesign.mapping import parallelism
+from codesign.workload.training import Workload
+
+WORKLOAD = "workload."
+
+
+class Design(eqx.Module):
+    """One point of the design space; every leaf may be a number or a batch of numbers."""
+
+    cluster: Cluster
+    mapping: parallelism.Mapping
+
+
+def with_values(design: Design, workload: Workload, values: Mapping[str, Any]) -> tuple[Design, Workload]:
+    """`design` and `workload` with the nodes at "cluster...", "mapping..." and "workload..." replaced."""
+    own = {path.removeprefix(WORKLOAD): value for path, value in values.items() if path.startswith(WORKLOAD)}
+    rest = {path: value for path, value in values.items() if not path.startswith(WORKLOAD)}
+    return tree.put(design, rest), tree.put(workload, own)
+
+
+def value_at(design: Design, workload: Workload, path: str) -> Any:
+    """The node at `path`; `AttributeError` when there is none."""
+    return tree.get(workload, path.removeprefix(WORKLOAD)) if path.startswith(WORKLOAD) else tree.get(design, path)
+
+
+def leaves(design: Design, workload: Workload) -> Iterator[tuple[str, Quantity, Any]]:
+    """Every numeric leaf of both as (path, quantity, value)."""
+    yield from tree.leaves(design)
+    yield from tree.leaves(workload, WORKLOAD)

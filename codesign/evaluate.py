@@ -1,0 +1,116 @@
+"""What does a design deliver? The only door to the model.
+
+A closed-form, elementwise program: `jit`, `vmap` and `grad` go through it, real-valued
+degrees are allowed, and nothing in it opens a file or raises on a bad design: an infeasible
+design is a result whose limits are exceeded.
+"""
+
+from codesign.design import Design
+from codesign.fields import Scalar
+from codesign.mapping.partition import share
+from codesign.mapping.placement import placement
+from codesign.metrics import Metrics
+from codesign.performance.communication import Network
+from codesign.performance.footprint import footprint
+from codesign.performance.step import Step, training_step
+from codesign.physical import fabrication, floorplan, power
+from codesign.physical.network_bill import network_cost
+from codesign.topology import fat_tree, switched_pod
+from codesign.workload.parameters import active_parameters
+from codesign.workload.training import Workload
+
+
+def model_flops(workload: Workload) -> Scalar:
+    """FLOPs of one step without recomputation, whole cluster: 6 per active weight and token, 3 x scores."""
+    model, training = workload.model, workload.training
+    embedding = model.vocabulary * model.d_model * (1 - model.tied_embedding)
+    scores = 3 * model.layers * training.sequence * training.attention_share * model.attention.score_flops
+    return training.tokens_per_step * (6 * (active_parameters(model) - embedding) + scores)
+
+
+def _step(design: Design, workload: Workload) -> Step:
+    cluster, mapping = design.cluster, design.mapping
+    net = Network(placement(mapping, cluster.pod.size), switched_pod.tier(cluster), fat_tree.tier(cluster))
+    return training_step(workload, mapping, share(workload, mapping), cluster.device.package, net)
+
+
+def _limits(design: Design) -> dict[str, Scalar]:
+    """Demands and bounds of package and pod."""
+    cluster, device, package = design.cluster, design.cluster.device, design.cluster.device.package
+    return {
+        "memory_limit": package.memory_capacity,
+        "power_limit": package.power_limit,
+        "die_power": power.compute_power(package) + power.in_package_link_power(device),
+        "die_power_limit": power.die_power_limit(package),
+        "area_limit": package.area_limit,
+        "memory_edge": floorplan.memory_edge_demand(package),
+        "memory_edge_limit": floorplan.memory_edge_supply(package),
+        "die_edge": floorplan.die_edge_demand(device),
+        "die_edge_limit": floorplan.die_edge_supply(package),
+        "package_edge": floorplan.package_edge_demand(device),
+        "package_edge_limit": floorplan.package_edge_supply(package),
+        "pod_size": cluster.pod.size,
+        "pod_radix": cluster.pod.switch.radix,
+        "pod_span": switched_pod.span(cluster),
+        "link_reach": device.scale_up.link.reach,
+        "cluster_size": cluster.devices,
+        "ranks": design.mapping.ranks,
+        "fabric_capacity": fat_tree.capacity(cluster),
+    }
+
+
+def _money(design: Design) -> dict[str, Scalar]:
+    """Capital cost by part."""
+    cluster, device, fabric = design.cluster, design.cluster.device, design.cluster.fabric
+    area = floorplan.package_area(device)
+    price = fabrication.market_price(device.package, area)
+    pod_link, out_link = device.scale_up.link, device.scale_out.link
+    zero = 0.0 * fabric.interface_price
+    pods = network_cost(switched_pod.bill(cluster), pod_link, cluster.pod.switch, zero)
+    out = network_cost(fat_tree.bill(cluster), out_link, fabric.switch, fabric.interface_price)
+    return {
+        "package_cost": fabrication.manufacturing_cost(device.package, area),
+        "package_price": price,
+        "network_cost": pods + out,
+        "capital_cost": cluster.devices * (price + cluster.facility.host_price) + pods + out,
+    }
+
+
+def _network_power(design: Design) -> Scalar:
+    cluster, device, fabric = design.cluster, design.cluster.device, design.cluster.fabric
+    zero = 0.0 * fabric.interface_power
+    pods = power.fabric_power(switched_pod.bill(cluster), device.scale_up.link, cluster.pod.switch.energy, zero)
+    out = power.fabric_power(fat_tree.bill(cluster), device.scale_out.link, fabric.switch.energy, fabric.interface_power)
+    return pods + out
+
+
+def evaluate(design: Design, workload: Workload) -> Metrics:
+    """All metrics of `design` training `workload`.
+
+    Leaves may be scalars or batches that broadcast; results have the broadcast shape.
+    Ignored: failures, data loading, evaluation pauses, checkpoints.
+    """
+    device, training = design.cluster.device, workload.training
+    step = _step(design, workload)
+    memory = footprint(workload, design.mapping, share(workload, design.mapping))
+    network = _network_power(design)
+    energy = power.step_energy(design.cluster, step.time, step.flops, step.memory_bytes, network)
+    achieved = model_flops(workload) / (step.time * design.cluster.devices)
+    return Metrics(
+        breakdown=step.breakdown,
+        memory_parts=memory._asdict(),
+        step_time=step.time,
+        time_to_train=step.time * training.steps,
+        energy_per_step=energy,
+        energy_to_train=energy * training.steps,
+        package_area=floorplan.package_area(device),
+        board_area=floorplan.board_area(device),
+        package_power=power.package_power(device),
+        network_power=network,
+        facility_power=energy / step.time,
+        tokens_per_second=training.tokens_per_step / (step.time * design.cluster.devices),
+        model_utilisation=achieved / device.package.peak_flops,
+        resident_bytes=memory.total,
+        **_limits(design),
+        **_money(design),
+    )

@@ -1,0 +1,1 @@
+"""Which things can be bought or fabricated: dies, memories, links, switches, packages, devices, clusters."""

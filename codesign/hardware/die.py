@@ -1,0 +1,25 @@
+"""What is one compute die: its outline, its arithmetic and its watts?"""
+
+import equinox as eqx
+
+from codesign.fields import Scalar, quantity
+
+
+class Die(eqx.Module):
+    """A reticle-sized logic die; rates and powers are for one die."""
+
+    width: Scalar = quantity("mm", "outline along the row of dies", low=1, high=100)
+    height: Scalar = quantity("mm", "outline across the row of dies", low=1, high=100)
+    peak_flops: Scalar = quantity("TFLOP/s", "dense 16-bit matrix peak", low=1, high=1e6)
+    peak_flops_8bit: Scalar = quantity("TFLOP/s", "dense 8-bit matrix peak", low=1, high=1e6)
+    matrix_efficiency: Scalar = quantity("1", "share of the peak that large matrix products sustain", low=0.05, high=1)
+    energy_per_flop: Scalar = quantity("pJ/FLOP", "dynamic energy of one 16-bit floating point operation", low=0.01, high=10)
+    static_power: Scalar = quantity("W", "leakage and clocks, drawn all the time", high=2000)
+    power_density_limit: Scalar = quantity("W/mm2", "heat the cooling takes from die area", low=0.05, high=10)
+    edge_utilisation: Scalar = quantity("1", "share of a free die edge that input and output can use", low=0.1, high=1)
+    price_per_area: Scalar = quantity("$/mm2", "manufacturing cost of a known good die per area", high=100)
+
+    @property
+    def area(self) -> Scalar:
+        """Area of one die [m2]."""
+        return self.width * self.height

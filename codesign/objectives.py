@@ -1,0 +1,40 @@
+"""What can be minimised or maximised? One row per objective over `Metrics`."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from codesign.fields import Scalar
+from codesign.metrics import Metrics
+
+
+class Objective(NamedTuple):
+    """A metric and its sense: +1 is minimised, -1 maximised."""
+
+    metric: str
+    sense: int
+    label: str
+
+
+OBJECTIVES = {
+    row.metric: row
+    for row in (
+        Objective("time_to_train", +1, "time to train"),
+        Objective("step_time", +1, "step time"),
+        Objective("energy_to_train", +1, "energy to train"),
+        Objective("energy_per_step", +1, "energy per step"),
+        Objective("capital_cost", +1, "capital cost"),
+        Objective("network_cost", +1, "network cost"),
+        Objective("network_power", +1, "network power"),
+        Objective("package_area", +1, "package area"),
+        Objective("package_power", +1, "package power"),
+        Objective("facility_power", +1, "facility power"),
+        Objective("tokens_per_second", -1, "tokens per second and device"),
+        Objective("model_utilisation", -1, "model FLOP utilisation"),
+    )
+}
+
+
+def log_objectives(metrics: Metrics, names: tuple[str, ...]) -> tuple[Scalar, ...]:
+    """sense x log metric for each name: smaller is better, products become sums."""
+    return tuple(OBJECTIVES[name].sense * jnp.log(getattr(metrics, name)) for name in names)

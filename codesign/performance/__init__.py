@@ -1,0 +1,1 @@
+"""How long and how much memory: rooflines, collectives, footprint, and the step they sum to."""

@@ -1,0 +1,60 @@
+"""How long does a collective take on a pod inside a scale-out network?
+
+Hockney's start-up plus bytes over bandwidth on each tier. Rings have n - 1 start-ups; an
+all-to-all starts its messages at once and pays one start-up per tier. Groups that span
+pods use both tiers: rings one after the other (the outer one with the bandwidth of all
+inside members), the all-to-all both at the same time. A group of one costs nothing.
+Contention, protocol efficiency by size and message injection gaps are ignored.
+"""
+
+import jax.numpy as jnp
+
+from codesign.fields import Scalar
+from codesign.mapping.placement import Group
+from codesign.topology.tier import Tier
+
+
+def all_gather_time(size: Scalar, group: Group, pod: Tier, scale_out: Tier) -> Scalar:
+    """Every rank ends with `size` bytes, of which each contributed size / n.
+
+    inside p: (p-1) a + (p-1)/p size / b ; across d pods: (d-1) a + (d-1)/d size / (p b).
+    """
+    p, d = group.inside, group.domains
+    inner = (p - 1) * pod.latency + (p - 1) / p * size / pod.bandwidth
+    outer = (d - 1) * scale_out.latency + (d - 1) / d * size / (p * scale_out.bandwidth)
+    return inner + outer
+
+
+def reduce_scatter_time(size: Scalar, group: Group, pod: Tier, scale_out: Tier) -> Scalar:
+    """Every rank ends with its n-th part of the sum of n inputs of `size` bytes: the mirror of an all-gather."""
+    return all_gather_time(size, group, pod, scale_out)
+
+
+def all_reduce_time(size: Scalar, group: Group, pod: Tier, scale_out: Tier) -> Scalar:
+    """Every rank ends with the sum: reduce-scatter, then all-gather."""
+    return 2 * all_gather_time(size, group, pod, scale_out)
+
+
+def all_to_all_time(size: Scalar, group: Group, pod: Tier, scale_out: Tier) -> Scalar:
+    """Every rank sends size / n bytes to each rank of the group, itself included (which is free).
+
+    max over the tiers of start-up + (p-1)/n size / b inside, (n-p)/n size / b across.
+    """
+    inside = (group.inside - 1) / group.size
+    across = (group.size - group.inside) / group.size
+    inner = jnp.minimum(group.inside - 1, 1.0) * pod.latency + inside * size / pod.bandwidth
+    outer = jnp.minimum(group.domains - 1, 1.0) * scale_out.latency + across * size / scale_out.bandwidth
+    return jnp.maximum(inner, outer)
+
+
+def neighbour_time(size: Scalar, group: Group, pod: Tier, scale_out: Tier) -> Scalar:
+    """Mean time to hand `size` bytes to the next rank of a chain (none after the last).
+
+    Of n places in the chain (p - 1) / p n are followed inside the pod and the rest, but for
+    the last, across.
+    """
+    inside = (group.inside - 1) / group.inside
+    across = (group.domains - 1) / group.size
+    inner = pod.latency + size / pod.bandwidth
+    outer = scale_out.latency + size / scale_out.bandwidth
+    return inside * inner + across * outer

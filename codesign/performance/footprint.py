@@ -1,0 +1,95 @@
+"""How many bytes are resident on the fullest device?
+
+Parameters, gradients, optimiser states under ZeRO, activations of the micro-batches in
+flight, dispatch buffers, logits. Allocator slack is in the memory's usable capacity.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from codesign.fields import Scalar
+from codesign.mapping.parallelism import Mapping
+from codesign.mapping.partition import Share, replicated_parameters, routed_parameters
+from codesign.workload.training import Workload
+
+
+class Footprint(NamedTuple):
+    """Resident bytes by part."""
+
+    parameters: Scalar
+    gradients: Scalar
+    optimizer: Scalar
+    activations: Scalar
+    buffers: Scalar
+
+    @property
+    def total(self) -> Scalar:
+        """All resident bytes."""
+        return self.parameters + self.gradients + self.optimizer + self.activations + self.buffers
+
+
+def _sharded(count: Scalar, copies: Scalar, sharding: Scalar) -> Scalar:
+    """`count` numbers, divided over `copies` ranks where `sharding` is 1."""
+    return count * (1 - sharding + sharding / copies)
+
+
+def _states(workload: Workload, mapping: Mapping, element: Scalar, first_stage: float) -> Scalar:
+    """Bytes of a state of every weight that ZeRO shards from `first_stage` on."""
+    sharding = jnp.clip(mapping.schedule.zero_stage - first_stage + 1, 0.0, 1.0)
+    replicated = _sharded(replicated_parameters(workload, mapping), mapping.dp * mapping.cp, sharding)
+    routed = _sharded(routed_parameters(workload, mapping), mapping.expert_copies, sharding)
+    return (replicated + routed) * element
+
+
+def layer_activation_bytes(workload: Workload, mapping: Mapping, part: Share) -> tuple[Scalar, Scalar]:
+    """Activations one micro-batch leaves for backward, per dense and per MoE layer, nothing recomputed but the core.
+
+    Inputs of both norms and both blocks, query, key, value and output of the fused core,
+    pre- and post-activation of the networks; for experts also the permuted inputs and the
+    outputs that the router weights. Recomputing the core leaves out its output.
+    """
+    model, training = workload.model, workload.training
+    own, element = part.tokens / mapping.tp, training.precision.activation
+    core = own * model.attention.core_width * (1 - 0.25 * mapping.schedule.recompute_core)
+    common = own * 4 * model.d_model + core
+    hidden = 2 + model.gated
+    dense = common + own * hidden * model.d_ff
+    shared = own * hidden * model.shared_experts * model.base_d_expert
+    routed = part.routed / mapping.etp * (hidden * model.d_expert + 2 * model.d_model)
+    return dense * element, (common + shared + routed) * element
+
+
+def activation_bytes(workload: Workload, mapping: Mapping, part: Share) -> Scalar:
+    """Activations held on the first pipeline stage: min(pp, micro-batches) micro-batches in flight.
+
+    Recomputing layers leaves one layer input each, and one layer's activations at work.
+    """
+    dense, moe = layer_activation_bytes(workload, mapping, part)
+    in_flight = jnp.minimum(mapping.pp, part.micro_batches)
+    stored = in_flight * (part.dense_layers * dense + part.moe_layers * moe)
+    inputs = part.tokens / mapping.tp * workload.model.d_model * workload.training.precision.activation
+    working = jnp.maximum(dense * jnp.minimum(part.dense_layers, 1.0), moe * jnp.minimum(part.moe_layers, 1.0))
+    recomputed = in_flight * (part.dense_layers + part.moe_layers) * inputs + working
+    again = mapping.schedule.recompute_layer
+    return again * recomputed + (1 - again) * stored
+
+
+def buffer_bytes(workload: Workload, mapping: Mapping, part: Share) -> Scalar:
+    """Send and receive buffers of dispatch and combine, and the logits in two formats, spread over the stages."""
+    model, precision = workload.model, workload.training.precision
+    copies = part.tokens / mapping.tp * model.top_k * jnp.minimum(part.moe_layers, 1.0)
+    dispatch = 2 * copies * model.d_model * (precision.dispatch + precision.combine)
+    return dispatch + part.tokens * model.vocabulary / mapping.tp * (precision.activation + 4) / mapping.pp
+
+
+def footprint(workload: Workload, mapping: Mapping, part: Share) -> Footprint:
+    """Resident bytes of the first pipeline stage by part."""
+    precision = workload.training.precision
+    return Footprint(
+        parameters=_states(workload, mapping, precision.weight, 3),
+        gradients=_states(workload, mapping, precision.gradient, 2),
+        optimizer=_states(workload, mapping, precision.optimizer, 1),
+        activations=activation_bytes(workload, mapping, part),
+        buffers=buffer_bytes(workload, mapping, part),
+    )

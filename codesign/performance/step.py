@@ -1,0 +1,117 @@
+"""How long is one training step? The one place where a step time is summed.
+
+Per micro-batch a stage computes its layers forward and backward; what traffic the schedule
+lets hide is subtracted from its partner; the pipeline bubble adds (pp - 1) micro-batches
+(1F1B, arXiv 2104.04473); gradient traffic and the optimiser follow once per step.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from codesign.fields import Scalar
+from codesign.hardware.package import Package
+from codesign.mapping.parallelism import Mapping
+from codesign.mapping.partition import Share, replicated_parameters, routed_parameters
+from codesign.performance import communication, operators
+from codesign.performance.communication import Network
+from codesign.performance.operators import Passes
+from codesign.performance.roofline import Work, add, scale, stream_work
+from codesign.workload.training import Workload
+
+
+class Step(NamedTuple):
+    """Seconds by cause, which add up to the step time, and what the step costs in FLOPs and bytes."""
+
+    breakdown: dict[str, Scalar]
+    flops: Scalar
+    memory_bytes: Scalar
+
+    @property
+    def time(self) -> Scalar:
+        """The step time [s]: the sum of the breakdown."""
+        return sum(self.breakdown.values())
+
+
+def _total(passes: Passes, layers: Scalar, repeats: Scalar | float) -> Work:
+    """Work of `layers` layers, forward once and `repeats` times more, backward once."""
+    return add(scale(passes.forward, layers * (1 + repeats)), scale(passes.backward, layers))
+
+
+def _computation(workload: Workload, mapping: Mapping, part: Share, package: Package) -> dict[str, Work]:
+    """Work per micro-batch on the fullest stage, by kind."""
+    again = mapping.schedule.recompute_layer
+    core_again = jnp.maximum(again, mapping.schedule.recompute_core)
+    layers = part.dense_layers + part.moe_layers
+    arguments = (workload, mapping, part, package)
+    return {
+        "attention projections": _total(operators.attention_projections(*arguments), layers, again),
+        "attention core": _total(operators.attention_core(*arguments), layers, core_again),
+        "dense network": _total(operators.dense_feed_forward(*arguments), part.dense_layers, again),
+        "experts": _total(operators.expert_feed_forward(*arguments), part.moe_layers, again),
+        "norms and residuals": _total(operators.norms_and_residuals(*arguments), layers, again),
+        "permutation": _total(operators.permutation(*arguments), part.moe_layers, again),
+        "head and loss": _total(operators.head_and_loss(*arguments), jnp.ones_like(layers), 0.0),
+    }
+
+
+def _communication(workload: Workload, mapping: Mapping, part: Share, net: Network) -> dict[str, Scalar]:
+    """Seconds per micro-batch on the fullest stage if nothing were hidden, by kind."""
+    passes = 2 + mapping.schedule.recompute_layer
+    layers = part.dense_layers + part.moe_layers
+    block = communication.tensor_parallel_time(workload, part, net)
+    shared = jnp.minimum(workload.model.shared_experts, 1.0)
+    blocks = layers + part.dense_layers + part.moe_layers * shared
+    return {
+        "tensor parallel": passes * blocks * block,
+        "expert tensor parallel": passes * part.moe_layers * communication.expert_tensor_time(workload, part, net),
+        "all-to-all": passes * part.moe_layers * communication.all_to_all_pass_time(workload, mapping, part, net),
+        "context parallel": (passes + 1) * layers * communication.context_parallel_time(workload, mapping, part, net),
+        "pipeline send": 2 * communication.boundary_time(workload, mapping, part, net),
+    }
+
+
+def _exposed(time: Scalar, share: Scalar, partner: Scalar) -> Scalar:
+    """max(0, time - share x partner), and exactly `time` where nothing may hide."""
+    return time - jnp.minimum(time, share * partner)
+
+
+def _hide(traffic: dict[str, Scalar], work: dict[str, Work], mapping: Mapping) -> dict[str, Scalar]:
+    """Traffic that remains visible beside the computation of the same micro-batch."""
+    schedule = mapping.schedule
+    dense = work["attention projections"].time + work["dense network"].time
+    everything = sum(w.time for w in work.values())
+    return traffic | {
+        "tensor parallel": _exposed(traffic["tensor parallel"], schedule.tensor_overlap, dense),
+        "expert tensor parallel": _exposed(traffic["expert tensor parallel"], schedule.tensor_overlap, work["experts"].time),
+        "all-to-all": _exposed(traffic["all-to-all"], schedule.expert_overlap, everything),
+    }
+
+
+def optimizer_work(workload: Workload, mapping: Mapping, package: Package) -> Work:
+    """Reads gradient, reads and writes the states, writes the weight; sharded from ZeRO stage 1 on."""
+    precision = workload.training.precision
+    sharding = jnp.clip(mapping.schedule.zero_stage, 0.0, 1.0)
+    replicated = replicated_parameters(workload, mapping) * (1 - sharding + sharding / (mapping.dp * mapping.cp))
+    routed = routed_parameters(workload, mapping) * (1 - sharding + sharding / mapping.expert_copies)
+    traffic = precision.gradient + 2 * precision.optimizer + precision.weight
+    return stream_work((replicated + routed) * traffic, package)
+
+
+def training_step(workload: Workload, mapping: Mapping, part: Share, package: Package, net: Network) -> Step:
+    """One optimiser step of `workload` under `mapping`: seconds by cause, FLOPs and memory bytes per device."""
+    work = _computation(workload, mapping, part, package)
+    visible = _hide(_communication(workload, mapping, part, net), work, mapping)
+    times = {name: part.micro_batches * w.time for name, w in work.items()}
+    times |= {name: part.micro_batches * t for name, t in visible.items()}
+    bubble = mapping.schedule.bubble * (mapping.pp - 1) / part.micro_batches * sum(times.values())
+    optimizer = optimizer_work(workload, mapping, package)
+    backward = 2 / 3 * sum(w.time for w in work.values())
+    gradients = mapping.schedule.gradient_traffic * communication.gradient_time(workload, mapping, part, net)
+    times |= {
+        "pipeline bubble": bubble,
+        "gradient traffic": _exposed(gradients, mapping.schedule.gradient_overlap, backward),
+        "optimizer": optimizer.time,
+    }
+    total = add(scale(add(*work.values()), part.micro_batches), optimizer)
+    return Step(times, total.flops, total.bytes)

@@ -1,0 +1,1 @@
+"""How big, how hot, how dear: edges and areas, watts and joules, dollars."""

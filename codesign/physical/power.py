@@ -1,0 +1,61 @@
+"""How many watts does a package draw, and how many joules does a step cost?
+
+Links are always on: their watts are bandwidth x energy per bit whatever the traffic, as
+lasers and serialisers do not sleep between messages. Compute and memory energy follows the
+work done. Both ends of a link are charged.
+"""
+
+from codesign.fields import Scalar
+from codesign.hardware.cluster import Cluster
+from codesign.hardware.device import Device
+from codesign.hardware.link import Link
+from codesign.hardware.package import Package
+from codesign.topology.tier import Bill
+
+
+def link_power(bandwidth: Scalar, energy: Scalar) -> Scalar:
+    """Power of one link end [W]: bandwidth per direction [B/s] x energy per byte [J/B]."""
+    return bandwidth * energy
+
+
+def in_package_link_power(device: Device) -> Scalar:
+    """Power of serialisers and engines inside the package [W]."""
+    up, out = device.scale_up, device.scale_out
+    return link_power(up.bandwidth, up.link.energy_in_package) + link_power(out.bandwidth, out.link.energy_in_package)
+
+
+def compute_power(package: Package) -> Scalar:
+    """All dies at their matrix peak [W]."""
+    return package.dies * (package.die.peak_flops * package.die.energy_per_flop + package.die.static_power)
+
+
+def memory_power(package: Package) -> Scalar:
+    """All stacks at their peak bandwidth [W]."""
+    return package.memory_bandwidth * package.memory.energy
+
+
+def package_power(device: Device) -> Scalar:
+    """What the package must be able to cool: compute, memory and in-package link power [W]."""
+    return compute_power(device.package) + memory_power(device.package) + in_package_link_power(device)
+
+
+def die_power_limit(package: Package) -> Scalar:
+    """Heat the cooling takes from the dies [W]."""
+    return package.dies * package.die.area * package.die.power_density_limit
+
+
+def fabric_power(bill: Bill, link: Link, switch_energy: Scalar, interface_power: Scalar) -> Scalar:
+    """Power of one network of the whole cluster [W]: every link end, switch cores, interface cards."""
+    ends = link_power(bill.link_end_bandwidth, link.energy)
+    return ends + bill.switched_bandwidth * switch_energy + bill.interface_bandwidth * interface_power
+
+
+def step_energy(cluster: Cluster, time: Scalar, flops: Scalar, memory_bytes: Scalar, network_power: Scalar) -> Scalar:
+    """Energy of one step of the whole cluster at the meter [J].
+
+    PUE x (devices x (FLOPs e + bytes e + time x (static + host)) + time x network power).
+    """
+    package, facility = cluster.device.package, cluster.facility
+    idle = package.dies * package.die.static_power + facility.host_power
+    work = flops * package.die.energy_per_flop + memory_bytes * package.memory.energy
+    return facility.power_usage_effectiveness * (cluster.devices * (work + time * idle) + time * network_power)

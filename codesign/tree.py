@@ -1,0 +1,73 @@
+"""How are designs read, changed, stacked and evaluated by the million?
+
+A path such as "cluster.device.scale_up.bandwidth" names a node of a design. Designs of
+one structure are stacked leaf by leaf (a structure of arrays) and mapped in one call.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from codesign.fields import Quantity, quantities
+
+
+def get(tree: Any, path: str) -> Any:
+    """The node of `tree` at the dotted `path`; `AttributeError` when there is none."""
+    for name in path.split("."):
+        tree = getattr(tree, name)
+    return tree
+
+
+def put(tree: Any, values: Mapping[str, Any]) -> Any:
+    """`tree` with the nodes at the given paths replaced; nothing is validated here."""
+    if not values:
+        return tree
+    paths = list(values)
+    return eqx.tree_at(lambda t: [get(t, path) for path in paths], tree, [values[path] for path in paths])
+
+
+def leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Quantity, Any]]:
+    """Every declared numeric leaf of `tree` as (path, quantity, value), in field order."""
+    declared = quantities(tree)
+    for field in dataclasses.fields(tree):
+        path = f"{prefix}{field.name}"
+        value = getattr(tree, field.name)
+        if field.name in declared:
+            yield path, declared[field.name], value
+        elif dataclasses.is_dataclass(value):
+            yield from leaves(value, path + ".")
+
+
+def cast(tree: Any, dtype: Any) -> Any:
+    """`tree` with every floating leaf in `dtype`."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype=dtype), tree)
+
+
+def stack(trees: Sequence[Any]) -> Any:
+    """One tree whose leaves carry a leading axis over `trees` (all of one structure)."""
+    return jax.tree.map(lambda *parts: jnp.stack(parts), *trees)
+
+
+def take(stacked: Any, index: Any) -> Any:
+    """The rows of a stacked tree at `index`, which may itself be an array."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf)[index], stacked)
+
+
+def evaluate_all(function: Callable[[Any], Any], trees: Sequence[Any]) -> Any:
+    """`function` of every tree, stacked in the given order, one call per structure.
+
+    Designs of one structure are stacked and mapped together, so that n designs of s
+    structures cost s traces. `function` must return the same structure for all of them.
+    """
+    groups: dict[Any, list[int]] = {}
+    for position, tree in enumerate(trees):
+        groups.setdefault(jax.tree.structure(tree), []).append(position)
+    results: dict[int, Any] = {}
+    for positions in groups.values():
+        batch = jax.vmap(function)(stack([trees[i] for i in positions]))
+        results |= {position: take(batch, row) for row, position in enumerate(positions)}
+    return stack([results[position] for position in range(len(trees))])

@@ -1,0 +1,1 @@
+"""Which work is done: the transformer, its parameters, its routing, and the training run."""

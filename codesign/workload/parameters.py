@@ -1,0 +1,51 @@
+"""How many parameters does a model have, in total, active per token, and by part?
+
+Norms, biases and learned positions are left out (below 0.1 % of every model shipped).
+"""
+
+from codesign.fields import Scalar
+from codesign.workload.transformer import Transformer
+
+
+def attention_parameters(model: Transformer) -> Scalar:
+    """Attention weights of one layer: sum of inputs x outputs over its projections."""
+    return sum(p.inputs * p.outputs for p in model.attention.projections(model.d_model).values())
+
+
+def feed_forward_parameters(model: Transformer, width: Scalar) -> Scalar:
+    """Weights of one feed-forward network: (2 + gated) d_model width."""
+    return (2 + model.gated) * model.d_model * width
+
+
+def expert_parameters(model: Transformer) -> Scalar:
+    """Weights of one routed expert."""
+    return feed_forward_parameters(model, model.d_expert)
+
+
+def shared_parameters(model: Transformer) -> Scalar:
+    """Weights of the shared experts of one layer."""
+    return model.shared_experts * feed_forward_parameters(model, model.base_d_expert)
+
+
+def router_parameters(model: Transformer) -> Scalar:
+    """Weights of the router of one layer."""
+    return model.d_model * model.experts
+
+
+def embedding_parameters(model: Transformer) -> Scalar:
+    """Weights of embedding and head together."""
+    return (2 - model.tied_embedding) * model.vocabulary * model.d_model
+
+
+def total_parameters(model: Transformer) -> Scalar:
+    """All weights of the model."""
+    dense = model.dense_layers * feed_forward_parameters(model, model.d_ff)
+    moe = model.experts * expert_parameters(model) + shared_parameters(model) + router_parameters(model)
+    return model.layers * attention_parameters(model) + dense + model.moe_layers * moe + embedding_parameters(model)
+
+
+def active_parameters(model: Transformer) -> Scalar:
+    """Weights that one token meets; an embedding look-up counts as its matrix."""
+    dense = model.dense_layers * feed_forward_parameters(model, model.d_ff)
+    moe = model.top_k * expert_parameters(model) + shared_parameters(model) + router_parameters(model)
+    return model.layers * attention_parameters(model) + dense + model.moe_layers * moe + embedding_parameters(model)
