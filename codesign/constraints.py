@@ -20,9 +20,24 @@ class Constraint(NamedTuple):
 CONSTRAINTS = {
     row.name: row
     for row in (
-        Constraint("memory", "resident_bytes", "memory_limit", "more memory stacks, larger tp, pp or ep, a smaller micro-batch, recomputation, a higher ZeRO stage"),
-        Constraint("package power", "package_power", "power_limit", "less bandwidth, fewer stacks, a link with less in-package energy, a higher power limit"),
-        Constraint("die power density", "die_power", "die_power_limit", "less bandwidth, a link with less in-package energy, better cooling, more die area"),
+        Constraint(
+            "memory",
+            "resident_bytes",
+            "memory_limit",
+            "more memory stacks, larger tp, pp or ep, a smaller micro-batch, recomputation, a higher ZeRO stage",
+        ),
+        Constraint(
+            "package power",
+            "package_power",
+            "power_limit",
+            "less bandwidth, fewer stacks, a link with less in-package energy, a higher power limit",
+        ),
+        Constraint(
+            "die power density",
+            "die_power",
+            "die_power_limit",
+            "less bandwidth, a link with less in-package energy, better cooling, more die area",
+        ),
         Constraint("package area", "package_area", "area_limit", "fewer stacks, less bandwidth, a denser link, a larger area limit"),
         Constraint("memory edge", "memory_edge", "memory_edge_limit", "fewer stacks, narrower stacks, more dies in the row"),
         Constraint("die edge", "die_edge", "die_edge_limit", "less bandwidth, fewer stacks, a link that needs no die edge"),
@@ -46,7 +61,7 @@ class Record(NamedTuple):
     levers: str
 
 
-def violation(demand: Scalar, bound: Scalar) -> Scalar:
+def violation(demand: Scalar, bound: Scalar | float) -> Scalar:
     """(demand - bound) / (|demand| + |bound|): <= 0 when met, smooth, between -1 and 1."""
     return (demand - bound) / (jnp.abs(demand) + jnp.abs(bound) + 1e-30)
 

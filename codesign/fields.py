@@ -6,6 +6,9 @@ their boxes. Bounds are given in the field's own unit and kept in SI.
 """
 
 import dataclasses
+import functools
+import operator
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -18,6 +21,11 @@ Scalar = jax.Array
 """A real number, or a batch of them; shapes broadcast."""
 
 METADATA_KEY = "quantity"
+
+
+def total(parts: Iterable[Scalar]) -> Scalar:
+    """The sum of at least one part."""
+    return functools.reduce(operator.add, parts)
 
 
 class Quantity(NamedTuple):

@@ -9,15 +9,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from codesign import tree
-from codesign.config.study_file import Free, Reference, StudyFile
-from codesign.constraints import CONSTRAINTS, violation, violations
+from codesign.config.study_file import Free, StudyFile
+from codesign.constraints import CONSTRAINTS, Record, records, violation, violations
 from codesign.design import Design, value_at, with_values
 from codesign.evaluate import evaluate
-from codesign.fields import Scalar
+from codesign.fields import Scalar, quantities
 from codesign.mapping.lattice import data_parallel_degree, legality
 from codesign.metrics import Metrics
-from codesign.objectives import OBJECTIVES, log_objectives
-from codesign.search.space import Space, neighbours
+from codesign.objectives import log_objectives
+from codesign.pareto import hypervolume, nondominated, thin
+from codesign.search.run import Budget, Found, Progress, search
+from codesign.search.space import Lanes, Model, Space, neighbours
+from codesign.units import show
 from codesign.workload.training import Workload
 
 POD = "cluster.pod.size"
@@ -26,6 +29,14 @@ DEGREES = ("dp", "tp", "pp", "cp", "ep", "etp", "micro_batch")
 
 class NoLegalMapping(Exception):
     """No combination of the listed degrees is legal; says which rules bar how many."""
+
+
+class Infeasible(Exception):
+    """No design keeps all limits; carries the record of the limit that is hardest to keep."""
+
+    def __init__(self, record: Record, point: dict[str, str]) -> None:
+        self.record, self.point = record, point
+        super().__init__(f"no design keeps the limit '{record.name}'")
 
 
 class Study(NamedTuple):
@@ -62,7 +73,7 @@ def _degrees_and_shapes(columns: dict[str, np.ndarray], design: Design, workload
         degrees["dp"] = data_parallel_degree(degrees, float(design.cluster.devices))
     granularity = column("workload.model.granularity")
     shapes = {name: column(f"workload.model.{name}") for name in ("layers", "base_experts", "base_d_expert")}
-    shapes = {"layers": shapes["layers"], "experts": shapes["base_experts"] * granularity, "d_expert": shapes["base_d_expert"] / granularity}
+    shapes |= {"experts": shapes["base_experts"] * granularity, "d_expert": shapes["base_d_expert"] / granularity}
     shapes["heads"] = column("workload.model.attention.heads")
     shapes |= {name: column(f"workload.training.{name}") for name in ("global_batch", "sequence")}
     return degrees, shapes
@@ -117,31 +128,22 @@ def snapper(file: StudyFile, design: Design, workload: Workload, columns: dict[s
     return snap
 
 
-def active_constraints(file: StudyFile, design: Design, workload: Workload) -> tuple[str, ...]:
-    """The limits that something free can move; the others are checked once, on the base point."""
-    return tuple(CONSTRAINTS)
+def results(metrics: Metrics, file: StudyFile) -> tuple[tuple[Scalar, ...], tuple[Scalar, ...]]:
+    """Log objectives and violations, the user's budgets last."""
+    budgets = tuple(violation(getattr(metrics, name), bound) for name, bound in file.limits.items())
+    return log_objectives(metrics, file.objectives), violations(metrics, tuple(CONSTRAINTS)) + budgets
 
 
-def results(metrics: Metrics, file: StudyFile, names: tuple[str, ...]) -> tuple[tuple[Scalar, ...], tuple[Scalar, ...]]:
-    """Log objectives and violations, the user's budgets among them."""
-    budgets = tuple(violation(getattr(metrics, name), jnp.asarray(bound, getattr(metrics, name).dtype)) for name, bound in file.limits.items())
-    return log_objectives(metrics, file.objectives), violations(metrics, names) + budgets
-
-
-def make_model(file: StudyFile, design: Design, workload: Workload, dtype: Any) -> Callable:
-    """The search's function: values (d, n) and cell leaves (n,) to objectives (o, n) and violations (g, n)."""
+def make_model(file: StudyFile, design: Design, workload: Workload, dtype: Any) -> Model:
+    """The search's function: a value per variable and cell leaves, all (n,), to objectives and violations."""
     base = tree.cast(design, dtype), tree.cast(workload, dtype)
-    names = active_constraints(file, design, workload)
 
-    def model(x: Any, cell: dict[str, Any]) -> tuple[Any, Any]:
+    def model(x: Lanes, cell: dict[str, Any]) -> tuple[Lanes, Lanes]:
         values = cell | {free.path: x[i] for i, free in enumerate(file.continuous)}
         point = with_values(*base, values)
-        objectives, broken = results(evaluate(*point), file, names)
-        shape = x.shape[1:]
-        return (
-            jnp.stack([jnp.broadcast_to(o, shape) for o in objectives]),
-            jnp.stack([jnp.broadcast_to(v, shape) for v in broken]),
-        )
+        objectives, broken = results(evaluate(*point), file)
+        shape = jnp.shape(x[0])
+        return tuple(jnp.broadcast_to(o, shape) for o in objectives), tuple(jnp.broadcast_to(v, shape) for v in broken)
 
     return model
 
@@ -153,3 +155,110 @@ def prepare(file: StudyFile, design: Design, workload: Workload) -> Study:
     codes = np.stack([columns[free.path] for free in file.discrete], axis=1) if file.discrete else np.zeros((1, 1))
     space = Space(low, high, cell_values(file, columns, jnp.float32), neighbours(codes), snapper(file, design, workload, columns))
     return Study(file, design, workload, columns, space)
+
+
+class Front(NamedTuple):
+    """A solved study: exact float64 values of every returned design, feasible and not dominated.
+
+    `columns` hold discrete choices per design by path, `values` continuous variables, in SI.
+    """
+
+    study: Study
+    columns: dict[str, np.ndarray]
+    values: dict[str, np.ndarray]
+    metrics: Metrics
+    violations: np.ndarray
+    found: Found
+    hypervolume: float
+    relaxed_hypervolume: float
+    seed: int
+
+    @property
+    def size(self) -> int:
+        """Number of designs."""
+        return len(next(iter(self.values.values())))
+
+    def design(self, row: int) -> tuple[Design, Workload]:
+        """The design and workload of one row, in float64."""
+        with jax.enable_x64(True):
+            return self._design(row)
+
+    def _design(self, row: int) -> tuple[Design, Workload]:
+        parts = {free.path: free.parts for free in self.study.file.discrete if free.parts}
+        numbers = {path: column[row] for path, column in (self.columns | self.values).items() if path not in parts}
+        chosen = {path: parts[path][int(self.columns[path][row])] for path in parts}
+        point = with_values(self.study.design, self.study.workload, chosen)
+        return with_values(*point, {path: jnp.asarray(value, dtype=float) for path, value in numbers.items()})
+
+
+def exact_metrics(study: Study, x: np.ndarray, cell: np.ndarray) -> tuple[Metrics, np.ndarray, np.ndarray]:
+    """Metrics, log objectives (o, n) and violations (g, n) of values (d, n) in cells (n,), in float64."""
+    columns = {path: column[cell] for path, column in study.columns.items()}
+    values = cell_values(study.file, columns, jnp.float64)
+    values |= {free.path: jnp.asarray(x[i], dtype=jnp.float64) for i, free in enumerate(study.file.continuous)}
+    metrics = evaluate(*with_values(study.design, study.workload, values))
+    metrics = jax.tree.map(lambda leaf: np.broadcast_to(np.asarray(leaf), (len(cell),)), metrics)
+    objectives, broken = results(metrics, study.file)
+    stacked = (np.stack([np.broadcast_to(np.asarray(v), (len(cell),)) for v in group]) for group in (objectives, broken))
+    return metrics, *stacked
+
+
+def solve(study: Study, seed: int, watch: Callable[[Progress], None]) -> Front:
+    """The front of a study: searched in float32, re-evaluated and filtered in float64.
+
+    Raises `Infeasible` when nothing feasible was found.
+    """
+    settings = study.file.search
+    budget = Budget(seed, settings["rounds"], settings["directions"], settings["lanes"], settings["generations"])
+    model = make_model(study.file, study.design, study.workload, jnp.float32)
+    found = search(model, study.space, budget, len(study.file.objectives), watch)
+    if not found.archive.size:
+        raise _infeasible(study, found)
+    return _exact_front(study, found, seed)
+
+
+def _exact_front(study: Study, found: Found, seed: int) -> Front:
+    archive = found.archive
+    _, objectives, broken = exact_metrics(study, archive.x, archive.cell)
+    keep = np.flatnonzero(np.all(broken <= 0, axis=0) & np.all(np.isfinite(objectives), axis=0))
+    keep = keep[nondominated(objectives[:, keep].T)]
+    keep = keep[np.argsort(objectives[0, keep])]
+    reference, low = _corner(objectives[:, keep])
+    _, relaxed, relaxed_broken = exact_metrics(study, found.relaxed.x, found.relaxed.cell)
+    volumes = [
+        hypervolume(((points - low[:, None]) / (reference - low)[:, None]).T, np.ones(len(low)))
+        for points in (objectives[:, keep], relaxed[:, np.all(relaxed_broken <= 1e-6, axis=0)])
+    ]
+    keep = keep[thin(objectives[:, keep].T, study.file.search["front"])]
+    metrics, _, broken = exact_metrics(study, archive.x[:, keep], archive.cell[keep])
+    columns = {path: column[archive.cell[keep]] for path, column in study.columns.items()}
+    values = {free.path: archive.x[i, keep] for i, free in enumerate(study.file.continuous)}
+    return Front(study, columns, values, metrics, broken, found, volumes[0], volumes[1], seed)
+
+
+def _corner(objectives: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Reference point of the hypervolume, a tenth of the front's span beyond its nadir, and the ideal."""
+    low, high = objectives.min(axis=1), objectives.max(axis=1)
+    return high + 0.1 * np.maximum(high - low, 1e-9), low
+
+
+def _infeasible(study: Study, found: Found) -> Infeasible:
+    """The limit that bars the least violating sample, as a record."""
+    cell, x = found.nearest_cell, found.nearest_values
+    metrics, _, _ = exact_metrics(study, x[:, None], np.array([cell]))
+    one = jax.tree.map(lambda leaf: leaf[0], metrics)
+    units = quantities(Metrics)
+    worst = [r for r in records(one) if r.gap > 0]
+    for name, bound in study.file.limits.items():
+        demand = float(getattr(one, name))
+        if demand > bound:
+            worst.append(Record(f"limit on {name}", demand, bound, demand - bound, units[name].unit, "a looser limit in the study"))
+    worst.sort(key=lambda r: -r.gap / (abs(r.demand) + abs(r.bound)))
+    values = {f.name: show(x[i], f.unit) for i, f in enumerate(study.file.continuous)}
+    choices = {f.name: label_of(f, study.columns[f.path][cell]) for f in study.file.discrete}
+    return Infeasible(worst[0] if worst else records(one)[0], choices | values)
+
+
+def label_of(free: Free, value: float) -> str:
+    """A discrete choice as text."""
+    return free.names[int(value)] if free.names else show(value, free.unit)

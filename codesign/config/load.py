@@ -179,11 +179,11 @@ def _apply_settings(document: Document, settings: tuple[str, ...], problems: lis
             continue
         value = _literal(text)
         if path.split(".")[0] in ("cluster", "workload", "mapping") and "." in path:
-            for table in ("discrete", "continuous"):
-                document.data.get(table, {}).pop(path, None)
+            for free in ("discrete", "continuous"):
+                document.data.get(free, {}).pop(path, None)
             document.data.setdefault("set", {})[path] = value
             continue
-        table = document.data
+        table: dict[str, Any] = document.data
         for part in path.split(".")[:-1]:
             table = table.setdefault(part, {})
         table[path.split(".")[-1]] = value

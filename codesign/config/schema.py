@@ -5,7 +5,7 @@ import functools
 import math
 import types
 import typing
-from typing import Annotated, Any, Literal, NamedTuple, Union
+from typing import Annotated, Any, Literal, NamedTuple
 
 import equinox as eqx
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Tag, ValidationError, create_model
@@ -62,7 +62,8 @@ def read_number(quantity: Quantity, raw: Any) -> Number:
             raise ValueError(f"unknown key '{unknown[0]}'" + nearest(unknown[0], RANGE_KEYS))
         if "default" not in raw:
             raise ValueError("a range needs 'default' besides 'low' and 'high'")
-        low, default, high = (read_value(quantity, raw[k]) if k in raw else None for k in ("low", "default", "high"))
+        default = read_value(quantity, raw["default"])
+        low, high = (read_value(quantity, raw[k]) if k in raw else None for k in ("low", "high"))
         if (low is not None and low > default) or (high is not None and high < default):
             raise ValueError("expected low <= default <= high")
         return Number(default, low, high, str(raw.get("source", "")))
@@ -80,7 +81,7 @@ def module_of(annotation: Any) -> tuple[type, ...]:
 def schema(cls: type, kind: str = "") -> type[BaseModel]:
     """The pydantic model of a Module class: same fields, same bounds, no other keys."""
     declared = quantities(cls)
-    entries: dict[str, Any] = {name: (str, "") for name in LABEL_KEYS}
+    entries: dict[str, Any] = dict.fromkeys(LABEL_KEYS, (str, ""))
     if kind:
         entries["kind"] = (Literal[kind], ...)
     for field in dataclasses.fields(cls):
@@ -91,7 +92,7 @@ def schema(cls: type, kind: str = "") -> type[BaseModel]:
             continue
         members = module_of(field.type)
         tagged = [Annotated[schema(m, snake(m.__name__)), Tag(snake(m.__name__))] for m in members]
-        entries[field.name] = (schema(members[0]) if len(members) == 1 else Annotated[Union[tuple(tagged)], Discriminator("kind")], ...)
+        entries[field.name] = (schema(members[0]) if len(members) == 1 else Annotated[tuple(tagged), Discriminator("kind")], ...)
     return create_model(cls.__name__, __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True), **entries)
 
 

@@ -76,7 +76,7 @@ def _row_table(path: str, design: Design, workload: Workload, catalogue: Catalog
 
 def _unknown_path(path: str, known: dict[str, Quantity]) -> str:
     tails = {p.split(".")[-1]: p for p in known}
-    tail = path.split(".")[-1]
+    tail = path.rsplit(".", maxsplit=1)[-1]
     if path not in known and tail in tails:
         return f"; did you mean '{tails[tail]}'?"
     return nearest(path, known)
@@ -173,7 +173,9 @@ def _read_continuous(document: Document, point: Any, names: dict[str, str]) -> t
         if not isinstance(table, dict) or not {"low", "high"} <= set(table):
             problems.append(document.problem(key, "expected a table with low, high and, where whole steps are built, step"))
             continue
-        problems += [document.problem((*key, k), "unknown key" + nearest(k, ("low", "high", "step"))) for k in set(table) - {"low", "high", "step"}]
+        problems += [
+            document.problem((*key, k), "unknown key" + nearest(k, ("low", "high", "step"))) for k in set(table) - {"low", "high", "step"}
+        ]
         declared = known[path]._replace(whole=False)
         numbers = {}
         for name in ("low", "high", "step"):

@@ -10,8 +10,8 @@ from codesign.hardware.switch import Switch
 class Pod(eqx.Module):
     """Devices that share one scale-up network of a single layer of switches."""
 
-    size: Scalar = quantity("1", "devices in one pod", low=1, high=1e5, whole=True)
     switch: Switch
+    size: Scalar = quantity("1", "devices in one pod", low=1, high=1e5, whole=True)
     devices_per_rack: Scalar = quantity("1", "devices whose links end within one rack pitch", low=1, high=1e4)
     rack_pitch: Scalar = quantity("m", "longest link inside one rack; further racks add the same", low=0.1, high=10)
 

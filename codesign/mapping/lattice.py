@@ -42,6 +42,7 @@ def legality(degrees: Dictionary[str, Array], shapes: Dictionary[str, Array]) ->
         "ep divides the experts": np.where(has_experts, divides(d["ep"], np.maximum(s["experts"], 1)), d["ep"] == 1),
         "etp divides the width of an expert": np.where(has_experts, divides(d["etp"], np.maximum(s["d_expert"], 1)), d["etp"] == 1),
         "experts have a whole width": divides(np.ones_like(s["d_expert"]), s["d_expert"]),
-        "ep x etp divides dp x tp x cp": divides(spread, d["dp"] * d["tp"] * d["cp"]) & (spread <= d["dp"] * d["tp"] * d["cp"] * (1 + 1e-9)),
+        "ep x etp divides dp x tp x cp": divides(spread, d["dp"] * d["tp"] * d["cp"])
+        & (spread <= d["dp"] * d["tp"] * d["cp"] * (1 + 1e-9)),
         "cp divides the sequence": divides(d["cp"], s["sequence"]),
     }

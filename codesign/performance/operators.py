@@ -79,7 +79,7 @@ def _sixteen_bit(training: Training) -> Precision:
     )
 
 
-def _feed_forward(model: Transformer, rows: Scalar, width: Scalar, count: Scalar | float = 1.0) -> list[Gemm]:
+def _feed_forward(model: Transformer, rows: Scalar, width: Scalar, count: Scalar) -> list[Gemm]:
     up = Gemm(rows, model.d_model, (1 + model.gated) * width, count)
     down = Gemm(rows, width, model.d_model, count)
     return [up, down]
@@ -97,7 +97,7 @@ def dense_feed_forward(workload: Workload, mapping: Mapping, part: Share, packag
     """The dense feed-forward network of one layer, columns then rows cut by TP."""
     model, training = workload.model, workload.training
     width = model.d_ff / mapping.tp
-    products = _gemms(_feed_forward(model, part.tokens, width), package, training.precision)
+    products = _gemms(_feed_forward(model, part.tokens, width, _present(model.d_ff)), package, training.precision)
     return _join(products, _activation(model, part.tokens, width, training, package))
 
 
@@ -109,7 +109,7 @@ def expert_feed_forward(workload: Workload, mapping: Mapping, part: Share, packa
     shared_width = model.shared_experts * model.base_d_expert / mapping.tp
     gemms = _feed_forward(model, part.routed / local, width, local)
     gemms += _feed_forward(model, part.tokens, shared_width, _present(model.shared_experts))
-    gemms.append(Gemm(part.tokens / mapping.tp, model.d_model, model.experts))
+    gemms.append(Gemm(part.tokens / mapping.tp, model.d_model, model.experts, _present(model.experts)))
     return _join(
         _gemms(gemms, package, training.precision),
         _activation(model, part.routed, width, training, package),

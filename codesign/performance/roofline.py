@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from codesign.fields import Scalar
+from codesign.fields import Scalar, total
 from codesign.hardware.package import Package
 from codesign.workload.training import Precision
 
@@ -19,25 +19,25 @@ class Gemm(NamedTuple):
     rows: Scalar
     depth: Scalar
     columns: Scalar
-    count: Scalar | float = 1.0
+    count: Scalar
 
 
 class Work(NamedTuple):
     """What an operator costs one device: seconds, floating point operations, memory bytes."""
 
-    time: Scalar | float = 0.0
-    flops: Scalar | float = 0.0
-    bytes: Scalar | float = 0.0
+    time: Scalar
+    flops: Scalar
+    memory_bytes: Scalar
 
 
 def add(*works: Work) -> Work:
     """The sum of several operators that run one after the other."""
-    return Work(*(sum(parts) for parts in zip(*works, strict=True)))
+    return Work(*(total(parts) for parts in zip(*works, strict=True)))
 
 
 def scale(work: Work, factor: Scalar | float) -> Work:
     """`work` done `factor` times."""
-    return Work(work.time * factor, work.flops * factor, work.bytes * factor)
+    return Work(work.time * factor, work.flops * factor, work.memory_bytes * factor)
 
 
 def matrix_rate(package: Package, precision: Precision) -> Scalar:

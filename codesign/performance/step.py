@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from codesign.fields import Scalar
+from codesign.fields import Scalar, total
 from codesign.hardware.package import Package
 from codesign.mapping.parallelism import Mapping
 from codesign.mapping.partition import Share, replicated_parameters, routed_parameters
@@ -30,7 +30,7 @@ class Step(NamedTuple):
     @property
     def time(self) -> Scalar:
         """The step time [s]: the sum of the breakdown."""
-        return sum(self.breakdown.values())
+        return total(self.breakdown.values())
 
 
 def _total(passes: Passes, layers: Scalar, repeats: Scalar | float) -> Work:
@@ -80,7 +80,7 @@ def _hide(traffic: dict[str, Scalar], work: dict[str, Work], mapping: Mapping) -
     """Traffic that remains visible beside the computation of the same micro-batch."""
     schedule = mapping.schedule
     dense = work["attention projections"].time + work["dense network"].time
-    everything = sum(w.time for w in work.values())
+    everything = total(w.time for w in work.values())
     return traffic | {
         "tensor parallel": _exposed(traffic["tensor parallel"], schedule.tensor_overlap, dense),
         "expert tensor parallel": _exposed(traffic["expert tensor parallel"], schedule.tensor_overlap, work["experts"].time),
@@ -104,14 +104,14 @@ def training_step(workload: Workload, mapping: Mapping, part: Share, package: Pa
     visible = _hide(_communication(workload, mapping, part, net), work, mapping)
     times = {name: part.micro_batches * w.time for name, w in work.items()}
     times |= {name: part.micro_batches * t for name, t in visible.items()}
-    bubble = mapping.schedule.bubble * (mapping.pp - 1) / part.micro_batches * sum(times.values())
+    bubble = mapping.schedule.bubble * (mapping.pp - 1) / part.micro_batches * total(times.values())
     optimizer = optimizer_work(workload, mapping, package)
-    backward = 2 / 3 * sum(w.time for w in work.values())
+    backward = 2 / 3 * total(w.time for w in work.values())
     gradients = mapping.schedule.gradient_traffic * communication.gradient_time(workload, mapping, part, net)
     times |= {
         "pipeline bubble": bubble,
         "gradient traffic": _exposed(gradients, mapping.schedule.gradient_overlap, backward),
         "optimizer": optimizer.time,
     }
-    total = add(scale(add(*work.values()), part.micro_batches), optimizer)
-    return Step(times, total.flops, total.bytes)
+    everything = add(scale(add(*work.values()), part.micro_batches), optimizer)
+    return Step(times, everything.flops, everything.memory_bytes)

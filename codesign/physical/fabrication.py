@@ -18,5 +18,3 @@ def manufacturing_cost(package: Package, area: Scalar) -> Scalar:
 def market_price(package: Package, area: Scalar) -> Scalar:
     """Manufacturing cost times the one stated ratio of price over cost [$]."""
     return manufacturing_cost(package, area) * package.price_over_cost
-
-

@@ -3,13 +3,13 @@
 Norms, biases and learned positions are left out (below 0.1 % of every model shipped).
 """
 
-from codesign.fields import Scalar
+from codesign.fields import Scalar, total
 from codesign.workload.transformer import Transformer
 
 
 def attention_parameters(model: Transformer) -> Scalar:
     """Attention weights of one layer: sum of inputs x outputs over its projections."""
-    return sum(p.inputs * p.outputs for p in model.attention.projections(model.d_model).values())
+    return total(p.inputs * p.outputs for p in model.attention.projections(model.d_model).values())
 
 
 def feed_forward_parameters(model: Transformer, width: Scalar) -> Scalar:

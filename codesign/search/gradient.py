@@ -1,0 +1,71 @@
+"""How do many starts in many cells and directions descend at once?
+
+One Jacobian by forward mode over the few variables; Adam is elementwise, so one optimiser
+state over arrays is as many independent optimisers. The program is compiled once per run.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from codesign.search.scalarize import Annealing, Direction, scalar_gradient
+from codesign.search.space import Lanes, Model, Space, to_values
+
+STEPS = 60
+LEARNING_RATE = 0.08
+
+
+def jacobian(model: Model, space: Space) -> Callable[[Lanes, Any], tuple[Lanes, Lanes, Lanes, Lanes]]:
+    """(z, cells) -> objectives, violations, and the derivatives of each, (d, n) per output."""
+
+    def function(z: Lanes, cells: Any) -> tuple[Lanes, Lanes, Lanes, Lanes]:
+        count, lanes = space.dimension, z[0].shape[0]
+        unit = jnp.eye(count, dtype=z[0].dtype)
+        tangents = tuple(jnp.broadcast_to(unit[:, i : i + 1], (count, lanes)) for i in range(count))
+
+        def along(tangent: Lanes) -> Any:
+            return jax.jvp(lambda v: model(to_values(space, v), cells), (z,), (tangent,))
+
+        (objectives, violations), (d_objectives, d_violations) = jax.vmap(along, out_axes=(None, 0))(tangents)
+        return objectives, violations, d_objectives, d_violations
+
+    return function
+
+
+def _annealed(step: Any, dtype: Any) -> Annealing:
+    """mu 0.2 -> 0.005, rho 6 -> 18, back-off 0.03 -> 0.001, geometrically over the steps."""
+    share = step / (STEPS - 1)
+    between = [a * (b / a) ** share for a, b in ((0.2, 0.005), (6.0, 18.0), (0.03, 0.001))]
+    return Annealing(*(jnp.asarray(v, dtype) for v in between))
+
+
+def make_descent(model: Model, space: Space) -> Callable:
+    """Compiled descent: (z, cells, direction, offset, scale) -> end points, their scalar, objectives, violations.
+
+    Objectives are normalised as (F - offset) / scale per objective.
+    """
+    differentiate = jacobian(model, space)
+    optimizer = optax.adam(optax.cosine_decay_schedule(LEARNING_RATE, STEPS, 0.02), b2=0.97)
+
+    @jax.jit
+    def descend(z: Lanes, cells: Any, direction: Direction, offset: Lanes, scale: Lanes) -> Any:
+        def step(carry: Any, number: Any) -> tuple[Any, None]:
+            z, state = carry
+            raw, violations, d_raw, d_violations = differentiate(z, cells)
+            objectives = tuple((f - a) / s for f, a, s in zip(raw, offset, scale, strict=True))
+            _, to_f, to_g = scalar_gradient(objectives, violations, direction, _annealed(number, z[0].dtype))
+            slope = sum(c / s * d for c, s, d in zip(to_f, scale, d_raw, strict=True))
+            slope = slope + sum(c * d for c, d in zip(to_g, d_violations, strict=True))
+            updates, state = optimizer.update(tuple(slope[i] for i in range(space.dimension)), state)
+            return (tuple(jnp.clip(v + u, 0.0, 1.0) for v, u in zip(z, updates, strict=True)), state), None
+
+        (z, _), _ = jax.lax.scan(step, (z, optimizer.init(z)), jnp.arange(STEPS, dtype=z[0].dtype))
+        raw, violations = model(to_values(space, z), cells)
+        objectives = tuple((f - a) / s for f, a, s in zip(raw, offset, scale, strict=True))
+        value, _, _ = scalar_gradient(objectives, violations, direction, _annealed(STEPS - 1.0, z[0].dtype))
+        return z, value, raw, violations
+
+    return descend
