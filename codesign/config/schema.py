@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import operator
 import types
 import typing
 from typing import Annotated, Any, Literal, NamedTuple
@@ -92,7 +93,8 @@ def schema(cls: type, kind: str = "") -> type[BaseModel]:
             continue
         members = module_of(field.type)
         tagged = [Annotated[schema(m, snake(m.__name__)), Tag(snake(m.__name__))] for m in members]
-        entries[field.name] = (schema(members[0]) if len(members) == 1 else Annotated[tuple(tagged), Discriminator("kind")], ...)
+        union = functools.reduce(operator.or_, tagged)
+        entries[field.name] = (schema(members[0]) if len(members) == 1 else Annotated[union, Discriminator("kind")], ...)
     return create_model(cls.__name__, __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True), **entries)
 
 

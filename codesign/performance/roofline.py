@@ -14,12 +14,12 @@ from codesign.workload.training import Precision
 
 
 class Gemm(NamedTuple):
-    """`count` products of (rows, depth) activations by a (depth, columns) weight matrix."""
+    """`matrices` products of (rows, depth) activations by a (depth, columns) weight matrix."""
 
     rows: Scalar
     depth: Scalar
     columns: Scalar
-    count: Scalar
+    matrices: Scalar
 
 
 class Work(NamedTuple):
@@ -59,9 +59,9 @@ def roofline(flops: Scalar, traffic: Scalar, package: Package, precision: Precis
 
 def gemm_forward(gemm: Gemm, package: Package, precision: Precision) -> Work:
     """Forward product: 2 m k n FLOPs; every operand crosses the memory once."""
-    flops = 2 * gemm.count * gemm.rows * gemm.depth * gemm.columns
-    activations = gemm.count * gemm.rows * (gemm.depth + gemm.columns) * precision.activation
-    weights = gemm.count * gemm.depth * gemm.columns * precision.weight
+    flops = 2 * gemm.matrices * gemm.rows * gemm.depth * gemm.columns
+    activations = gemm.matrices * gemm.rows * (gemm.depth + gemm.columns) * precision.activation
+    weights = gemm.matrices * gemm.depth * gemm.columns * precision.weight
     return roofline(flops, activations + weights, package, precision)
 
 
@@ -70,9 +70,9 @@ def gemm_backward(gemm: Gemm, package: Package, precision: Precision) -> Work:
 
     Accumulation over micro-batches is fused into the weight-gradient product.
     """
-    flops = 4 * gemm.count * gemm.rows * gemm.depth * gemm.columns
-    activations = 2 * gemm.count * gemm.rows * (gemm.depth + gemm.columns) * precision.activation
-    weights = gemm.count * gemm.depth * gemm.columns * (precision.weight + 2 * precision.gradient)
+    flops = 4 * gemm.matrices * gemm.rows * gemm.depth * gemm.columns
+    activations = 2 * gemm.matrices * gemm.rows * (gemm.depth + gemm.columns) * precision.activation
+    weights = gemm.matrices * gemm.depth * gemm.columns * (precision.weight + 2 * precision.gradient)
     return roofline(flops, activations + weights, package, precision)
 
 

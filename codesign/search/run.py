@@ -66,7 +66,7 @@ class Samples(NamedTuple):
 
 def make_batch_evaluation(model: Model, space: Space) -> Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Compiled evaluation of values (d, n) in cells (n,), in chunks padded to one shape."""
-    compiled = jax.jit(lambda x, cells: model(x, cells))
+    compiled = jax.jit(model)
 
     def evaluate(x: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         parts = []
@@ -122,7 +122,7 @@ def search(model: Model, space: Space, budget: Budget, objectives: int, watch: C
     evaluations = len(samples.cell)
     seconds["sampling"] = time.perf_counter() - clock
     x = space.low[:, None] * (space.high / space.low)[:, None] ** samples.z
-    relaxed = merge(empty_archive(space.dimension, objectives), x, *samples[1:], CAPACITY)
+    relaxed = merge(empty_archive(space.dimension, objectives), x, samples.cell, samples.objectives, samples.violations, CAPACITY)
     rounded = _snapped(relaxed.x, relaxed.cell, empty_archive(space.dimension, objectives), space, evaluate)
     watch(Progress("sampling", evaluations, rounded.size, 0.1))
     clock = time.perf_counter()
@@ -146,7 +146,8 @@ def _snapped(x: np.ndarray, cell: np.ndarray, archive: Archive, space: Space, ev
     if not len(cell):
         return archive
     x = space.snap(x, cell)
-    return merge(archive, x, cell, *evaluate(x, cell), CAPACITY)
+    objectives, violations = evaluate(x, cell)
+    return merge(archive, x, cell, objectives, violations, CAPACITY)
 
 
 def _descend(
