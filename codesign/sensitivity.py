@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from codesign import tree
 from codesign.design import Design, leaves, with_values
 from codesign.evaluate import evaluate
 from codesign.fields import Quantity
@@ -21,7 +22,15 @@ def continuous_leaves(design: Design, workload: Workload) -> dict[str, tuple[Qua
 
 
 def elasticities(design: Design, workload: Workload, metrics: tuple[str, ...]) -> dict[str, dict[str, float]]:
-    """For each metric the elasticity to every continuous constant, largest first; zero constants give 0."""
+    """For each metric the elasticity to every continuous constant, largest first; zero constants give 0.
+
+    Computed in float64 whatever the precision of the caller.
+    """
+    with jax.enable_x64(True):
+        return _elasticities(tree.cast(design, jnp.float64), tree.cast(workload, jnp.float64), metrics)
+
+
+def _elasticities(design: Design, workload: Workload, metrics: tuple[str, ...]) -> dict[str, dict[str, float]]:
     constants = {path: jnp.asarray(value) for path, (_, value) in continuous_leaves(design, workload).items()}
 
     def logs(values: dict[str, Any]) -> tuple[Any, ...]:

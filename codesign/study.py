@@ -244,7 +244,7 @@ def _corner(objectives: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _infeasible(study: Study, found: Found) -> Infeasible:
     """The limit that bars the least violating sample, as a record."""
-    cell, x = found.nearest_cell, found.nearest_values
+    cell, x = found.nearest_cell, np.asarray(found.nearest_values)
     metrics, _, _ = exact_metrics(study, x[:, None], np.array([cell]))
     one = jax.tree.map(lambda leaf: leaf[0], metrics)
     units = quantities(Metrics)

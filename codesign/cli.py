@@ -1,0 +1,154 @@
+"""What can be asked at the command line? Commands import what they need, so that help is instant."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+BAD_INPUT, INFEASIBLE, INTERRUPTED = 2, 3, 130
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+
+
+def say(text: str) -> None:
+    """A line for people, on stderr."""
+    click.echo(text, err=True)
+
+
+def emit(data: Any) -> None:
+    """The one JSON object of a command; infinities as text, since JSON has none."""
+    click.echo(json.dumps(data, default=str))
+
+
+@contextlib.contextmanager
+def told(as_json: bool) -> Iterator[None]:
+    """Turns a user's mistake into messages and an exit code, and an interrupt into 130."""
+    from codesign.config.problems import ConfigError
+
+    try:
+        yield
+    except ConfigError as error:
+        for problem in error.problems:
+            say(f"error: {problem}")
+        if as_json:
+            emit({"error": "bad input", "problems": [problem._asdict() for problem in error.problems]})
+        sys.exit(BAD_INPUT)
+    except KeyboardInterrupt:
+        say("interrupted")
+        sys.exit(INTERRUPTED)
+
+
+def start_jax() -> None:
+    """float64 on, compiled programs kept between runs."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    with contextlib.suppress(OSError, RuntimeError):
+        folder = Path.home() / ".cache" / "codesign" / "jax"
+        folder.mkdir(parents=True, exist_ok=True)
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="codesign")
+def main() -> None:
+    """Co-design of clusters for Mixture-of-Experts models.
+
+    Start with: codesign optimize configs/studies/passage.toml
+    """
+
+
+@main.command()
+@click.argument("study", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/NAME]")
+@click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change the study, e.g. --set cluster.devices=16384.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the search.")
+@JSON
+def optimize(study: Path, out: Path | None, settings: tuple[str, ...], seed: int | None, as_json: bool) -> None:
+    """Find the Pareto-optimal designs of STUDY.toml and write a run folder."""
+    with told(as_json):
+        from codesign.commands.optimize import run_study
+
+        start_jax()
+        sys.exit(run_study(study, out or Path("runs") / study.stem, settings, seed, as_json))
+
+
+@main.command()
+@click.argument("design", type=click.Path(path_type=Path))
+@JSON
+def evaluate(design: Path, as_json: bool) -> None:
+    """Metrics, breakdown, limits and sensitivities of DESIGN.toml."""
+    with told(as_json):
+        from codesign.commands.evaluate import run_evaluate
+
+        start_jax()
+        sys.exit(run_evaluate(design, as_json))
+
+
+@main.command("list")
+@click.argument("kind", required=False)
+@JSON
+def list_kind(kind: str | None, as_json: bool) -> None:
+    """What can be named: links, memories, workloads, systems, studies, objectives, ..."""
+    with told(as_json):
+        from codesign.commands.catalogue import run_list
+
+        run_list(kind, as_json)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--kind", type=click.Choice(["study", "design", "workload"]), default="study", show_default=True)
+@JSON
+def new(file: Path, kind: str, as_json: bool) -> None:
+    """Write a commented FILE to start from; never overwrites."""
+    with told(as_json):
+        from codesign.commands.catalogue import run_new
+
+        run_new(file, kind, as_json)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change a study before checking it.")
+@JSON
+def check(file: Path, settings: tuple[str, ...], as_json: bool) -> None:
+    """Say what FILE describes, or everything that is wrong with it."""
+    with told(as_json):
+        from codesign.commands.catalogue import run_check
+
+        start_jax()
+        sys.exit(run_check(file, settings, as_json))
+
+
+@main.command()
+@click.argument("target", metavar="RUN#ID")
+@JSON
+def explain(target: str, as_json: bool) -> None:
+    """Why a design is on the front, what binds it, what would move it."""
+    with told(as_json):
+        from codesign.commands.explain import run_explain
+
+        start_jax()
+        run_explain(target, as_json)
+
+
+@main.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@JSON
+def report(run: Path, as_json: bool) -> None:
+    """Render report.html of a run folder again."""
+    with told(as_json):
+        from codesign.report.folder import rewrite_page
+
+        path = rewrite_page(run)
+        emit({"report": str(path)}) if as_json else click.echo(str(path))
+
+
+if __name__ == "__main__":
+    main()

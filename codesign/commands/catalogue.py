@@ -1,0 +1,95 @@
+"""What do `codesign list`, `new` and `check` do?"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from codesign.cli import INFEASIBLE, emit, say
+from codesign.config.catalogue import SHIPPED, TABLES, config_folder, load_catalogue
+from codesign.config.document import read_document
+from codesign.config.problems import ConfigError, Problem, nearest
+from codesign.report.terminal import console, table
+
+FILES = ("workloads", "systems", "studies", "designs")
+TOPOLOGIES = {"switched_pod": "scale-up: one layer of switches, every device one hop apart", "fat_tree": "scale-out: folded Clos, T tiers"}
+
+
+def entries(kind: str) -> list[dict[str, Any]]:
+    """What can be named of one kind: name, label, and more where there is more."""
+    folder = config_folder()
+    if kind in FILES:
+        documents = [read_document(path) for path in sorted((folder / kind).glob("*.toml"))]
+        return [{"name": d.path.stem, "label": d.data.get("label", d.data.get("title", ""))} for d in documents]
+    catalogue = load_catalogue(folder)
+    if kind in catalogue.rows:
+        rows = catalogue.rows[kind].values()
+        return [{"name": r.name, "label": r.label, "source": r.raw.get("source", ""), "note": r.note} for r in rows]
+    if kind == "sources":
+        return [{"name": key, "label": s["title"], "where": s["where"]} for key, s in catalogue.sources.items()]
+    if kind == "objectives":
+        from codesign.objectives import OBJECTIVES
+
+        return [{"name": o.metric, "label": o.label, "sense": "min" if o.sense > 0 else "max"} for o in OBJECTIVES.values()]
+    if kind == "constraints":
+        from codesign.constraints import CONSTRAINTS
+
+        return [{"name": c.name, "label": f"{c.demand} <= {c.bound}", "levers": c.levers} for c in CONSTRAINTS.values()]
+    return [{"name": name, "label": label} for name, label in TOPOLOGIES.items()]
+
+
+KINDS = (*TABLES, *FILES, "sources", "objectives", "constraints", "topologies")
+
+
+def run_list(kind: str | None, as_json: bool) -> None:
+    """Print the entries of a kind, or the kinds."""
+    if kind is None:
+        emit({"kinds": list(KINDS)}) if as_json else click.echo("\n".join(KINDS))
+        return
+    if kind not in KINDS:
+        raise ConfigError([Problem("codesign list", 0, kind, "unknown kind" + nearest(kind, KINDS))])
+    found = entries(kind)
+    if as_json:
+        emit({kind: found})
+        return
+    columns = [c for c in ("name", "label", "sense", "where", "source", "note", "levers") if any(e.get(c) for e in found)]
+    console().print(table(kind, columns, [[e.get(c, "") for c in columns] for e in found]))
+
+
+def run_new(path: Path, kind: str, as_json: bool) -> None:
+    """Write a file to start from: a shipped one with its comments."""
+    from codesign.report.folder import write_new
+
+    template = {"study": "studies/passage.toml", "design": "designs/passage.toml", "workload": "workloads/deepseek_v3.toml"}[kind]
+    text = (SHIPPED / template).read_text(encoding="utf-8")
+    write_new(path, text)
+    emit({"written": str(path)}) if as_json else click.echo(f"{path}: a {kind} to start from; next: codesign check {path}")
+
+
+def run_check(path: Path, settings: tuple[str, ...], as_json: bool) -> int:
+    """Describe a file that is in order; `ConfigError` otherwise."""
+    from codesign.api import load
+    from codesign.study import NoLegalMapping, Study
+
+    try:
+        loaded = load(path, settings)
+    except NoLegalMapping as error:
+        say(f"infeasible: {error}")
+        if as_json:
+            emit({"error": "infeasible", "reason": str(error)})
+        return INFEASIBLE
+    data: dict[str, Any] = {"file": str(path), "kind": type(loaded).__name__.lower(), "ok": True}
+    if isinstance(loaded, Study):
+        data |= {
+            "title": loaded.file.title,
+            "legal_combinations": loaded.space.size,
+            "discrete": [f.name for f in loaded.file.discrete],
+            "continuous": [f.name for f in loaded.file.continuous],
+            "objectives": list(loaded.file.objectives),
+            "references": [r.name for r in loaded.file.references],
+        }
+    if as_json:
+        emit(data)
+    else:
+        click.echo("\n".join(f"{key}: {', '.join(v) if isinstance(v, list) else v}" for key, v in data.items()))
+    return 0

@@ -1,0 +1,51 @@
+"""What does `codesign evaluate` do?"""
+
+from pathlib import Path
+from typing import Any
+
+from codesign.cli import INFEASIBLE, emit
+from codesign.config import load_design
+from codesign.report.charts import short_path
+from codesign.report.run import ACCURACY, describe
+from codesign.report.terminal import console, table
+from codesign.sensitivity import elasticities
+from codesign.units import show
+
+OBJECTIVES = ("time_to_train", "energy_to_train", "capital_cost")
+
+
+def run_evaluate(path: Path, as_json: bool) -> int:
+    """Print one design; 3 when it breaks a limit."""
+    point = load_design(path)
+    data = describe(point.design, point.workload)
+    data["sensitivities"] = elasticities(point.design, point.workload, OBJECTIVES)
+    data["accuracy"] = ACCURACY
+    met = all(limit["met"] for limit in data["constraints"])
+    if as_json:
+        emit(data)
+    else:
+        _print(data, point.labels)
+    return 0 if met else INFEASIBLE
+
+
+def _print(data: dict[str, Any], labels: dict[str, str]) -> None:
+    out = console()
+    out.print(f"[bold]{labels['workload']}[/bold] on [bold]{labels['system']}[/bold]\n")
+    rows = [[name, show(m["value"], m["unit"])] for name, m in data["metrics"].items() if not name.endswith("_limit")]
+    out.print(table("Metrics", ["metric", "value"], rows), "")
+    total = sum(data["breakdown"].values())
+    terms = sorted(data["breakdown"].items(), key=lambda t: -t[1])
+    rows = [[name, f"{1e3 * t:.3f} ms", f"{100 * t / total:.1f} %"] for name, t in terms if t > 0]
+    out.print(table(f"Step time {total:.4g} s", ["term", "time", "share"], rows), "")
+    rows = [[name, show(value, "GB")] for name, value in data["memory"].items()]
+    out.print(table("Memory on the fullest device", ["part", "size"], rows), "")
+    rows = [
+        [c["name"], show(c["demand"], c["unit"]), show(c["bound"], c["unit"]), "met" if c["met"] else "BROKEN: " + c["levers"]]
+        for c in data["constraints"]
+    ]
+    out.print(table("Limits, the nearest first", ["limit", "demand", "bound", ""], rows), "")
+    found = data["sensitivities"]
+    paths = sorted(next(iter(found.values())), key=lambda p: -max(abs(v[p]) for v in found.values()))[:12]
+    rows = [[short_path(p), *(f"{v[p]:+.3f}" for v in found.values())] for p in paths]
+    out.print(table("Elasticities, the largest first", ["constant", *(m.replace("_", " ") for m in found)], rows), "")
+    out.print(f"{data['accuracy'].capitalize()}.", style="dim")

@@ -1,0 +1,51 @@
+"""What does `codesign optimize` do?"""
+
+import time
+from pathlib import Path
+
+from codesign.cli import INFEASIBLE, INTERRUPTED, emit, say
+from codesign.commands.progress import watcher
+from codesign.config import load_study
+from codesign.report.folder import check_writable, write_run
+from codesign.report.run import FILES, make_run
+from codesign.report.terminal import console, print_run
+from codesign.study import Infeasible, NoLegalMapping, prepare, solve
+from codesign.units import show
+
+
+def infeasible_text(error: Infeasible) -> str:
+    """The limit that bars a study, by how much, where, and what would help."""
+    record = error.record
+    by = f"{show(record.demand, record.unit)} against {show(record.bound, record.unit)}, {show(record.gap, record.unit)} too much"
+    at = ", ".join(f"{name} {value}" for name, value in error.point.items())
+    return f"infeasible: {record.name}: {by} at the nearest design ({at}); levers: {record.levers}"
+
+
+def run_study(path: Path, out: Path, settings: tuple[str, ...], seed: int | None, as_json: bool) -> int:
+    """Solve the study at `path` into the folder `out`; returns the exit code."""
+    start = time.perf_counter()
+    point, file, _ = load_study(path, settings)
+    check_writable(out)
+    try:
+        study = prepare(file, point.design, point.workload)
+        warm = {"reading": time.perf_counter() - start}
+        with watcher() as watch:
+            front = solve(study, file.search["seed"] if seed is None else seed, watch)
+    except NoLegalMapping as error:
+        say(f"infeasible: {error}")
+        if as_json:
+            emit({"error": "infeasible", "reason": str(error)})
+        return INFEASIBLE
+    except Infeasible as error:
+        say(infeasible_text(error))
+        if as_json:
+            emit({"error": "infeasible", "constraint": error.record._asdict(), "nearest_design": error.point})
+        return INFEASIBLE
+    run = make_run(front, point, "interrupted" if front.found.interrupted else "complete", warm)
+    write_run(run, out)
+    seconds = time.perf_counter() - start
+    if as_json:
+        emit({"manifest": run.manifest, "folder": str(out), "files": list(FILES), "seconds": seconds})
+    else:
+        print_run(run, out, seconds, console())
+    return INTERRUPTED if front.found.interrupted else 0

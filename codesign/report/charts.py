@@ -1,0 +1,105 @@
+"""Which interactive charts does the page have, as plotly figures in plain data?"""
+
+from typing import Any
+
+from codesign.report.run import Run
+from codesign.report.svg import PALETTE
+from codesign.units import to_unit
+
+FONT = {"family": "system-ui, sans-serif", "size": 13, "color": "#1f2933"}
+GROUPS = {
+    "computing": ("attention projections", "attention core", "dense network", "experts", "head and loss"),
+    "memory traffic": ("norms and residuals", "permutation", "optimizer"),
+    "tensor parallel": ("tensor parallel", "expert tensor parallel", "context parallel"),
+    "all-to-all": ("all-to-all",),
+    "pipeline": ("pipeline bubble", "pipeline send"),
+    "gradient traffic": ("gradient traffic",),
+}
+
+
+def free_names(run: Run) -> list[str]:
+    """Columns of the free variables, discrete first."""
+    study = run.manifest["study"]
+    return [entry["name"] for kind in ("discrete", "continuous") for entry in study[kind].values()]
+
+
+def with_unit(name: str, unit: str) -> str:
+    """A label such as "step time [s]"."""
+    return name if unit in ("", "1") else f"{name} [{unit}]"
+
+
+def _axis(run: Run, name: str, label: str) -> dict[str, Any]:
+    values = run.columns[name]
+    distinct = sorted(set(values), key=lambda v: (isinstance(v, str), v))
+    title = with_unit(label, run.manifest["units"][name])
+    if isinstance(values[0], str) or len(distinct) <= 8:
+        places = {value: place for place, value in enumerate(distinct)}
+        ticks = [v if isinstance(v, str) else f"{v:g}" for v in distinct]
+        return {"label": title, "values": [places[v] for v in values], "tickvals": list(range(len(distinct))), "ticktext": ticks}
+    return {"label": title, "values": values}
+
+
+def parallel_coordinates(run: Run) -> dict[str, Any]:
+    """One line per design through its choices and objectives."""
+    names = [(n, n) for n in free_names(run) if len(set(run.columns[n])) > 1]
+    names += [(o["name"], o["label"]) for o in run.manifest["objectives"]]
+    first = run.manifest["objectives"][0]
+    line = {"color": run.columns[first["name"]], "colorscale": "Viridis", "showscale": True, "colorbar": {"title": {"text": first["unit"]}}}
+    data = {"type": "parcoords", "line": line, "dimensions": [_axis(run, *n) for n in names], "labelangle": -18, "labelside": "top"}
+    return {"data": [data], "layout": {"height": 480, "margin": {"t": 110, "l": 70, "r": 30, "b": 24}, "font": FONT}}
+
+
+def _breakdowns(run: Run) -> dict[str, dict[str, float]]:
+    found = {}
+    for objective, design in run.manifest["best"].items():
+        label = next(o["label"] for o in run.manifest["objectives"] if o["name"] == objective)
+        row = run.row(run.columns["id"].index(design))
+        found[f"best {label} ({design})"] = {k.removeprefix("time."): v for k, v in row.items() if k.startswith("time.")}
+    return found | {r["name"]: r["breakdown"] for r in run.manifest["references"]}
+
+
+def breakdown_bars(run: Run) -> dict[str, Any]:
+    """Where the step time goes, for the best designs and the references."""
+    designs = _breakdowns(run)
+    bars = []
+    for colour, (group, terms) in zip(PALETTE, GROUPS.items(), strict=False):
+        seconds = [sum(b.get(t, 0.0) for t in terms) for b in designs.values()]
+        bars.append({"type": "bar", "orientation": "h", "name": group, "y": list(designs), "x": seconds, "marker": {"color": colour}})
+    layout = {
+        "barmode": "stack", "height": 130 + 44 * len(designs), "font": FONT, "margin": {"t": 10, "l": 250, "r": 20, "b": 46},
+        "xaxis": {"title": {"text": "step time [s]"}}, "yaxis": {"autorange": "reversed"}, "legend": {"orientation": "h", "y": 1.15},
+    }  # fmt: skip
+    return {"data": bars, "layout": layout}
+
+
+def short_path(path: str) -> str:
+    """The last parts of a path: enough to tell constants apart.
+
+    >>> short_path("cluster.device.package.die.peak_flops")
+    'die peak flops'
+    """
+    return " ".join(path.split(".")[-2:]).replace("_", " ")
+
+
+def tornado(run: Run, design: str, count: int = 12) -> dict[str, Any]:
+    """Elasticities of the objectives of one design to the constants that matter most."""
+    found = run.manifest["sensitivities"][design]
+    labels = {o["name"]: o["label"] for o in run.manifest["objectives"]}
+    paths = sorted({p for values in found.values() for p in values}, key=lambda p: -max(abs(v.get(p, 0.0)) for v in found.values()))[:count]
+    names = [short_path(p) for p in paths]
+    bars = []
+    for colour, (metric, values) in zip(PALETTE, found.items(), strict=False):
+        lengths = [values.get(p, 0.0) for p in paths]
+        bars.append({"type": "bar", "orientation": "h", "name": labels[metric], "y": names, "x": lengths, "marker": {"color": colour}})
+    layout = {
+        "barmode": "group", "height": 120 + 40 * len(paths), "font": FONT, "margin": {"t": 10, "l": 250, "r": 20, "b": 46},
+        "xaxis": {"title": {"text": "elasticity: per cent of the objective per per cent of the constant"}, "zerolinecolor": "#1f2933"},
+        "yaxis": {"autorange": "reversed"}, "legend": {"orientation": "h", "y": 1.08},
+    }  # fmt: skip
+    return {"data": bars, "layout": layout}
+
+
+def reference_value(reference: dict[str, Any], metric: str) -> float:
+    """A metric of a reference in its display unit."""
+    entry = reference["metrics"][metric]
+    return to_unit(entry["value"], entry["unit"])

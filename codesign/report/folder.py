@@ -1,0 +1,77 @@
+"""How is a run kept on disk, whole or not at all, and read back?
+
+Every file is written beside its place and moved there at the end; the manifest comes last,
+so that a folder with a manifest is complete.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from codesign.config.problems import ConfigError, Problem, nearest, shown_path
+from codesign.report.page import render
+from codesign.report.run import FILES, Run
+
+
+def check_writable(folder: Path) -> None:
+    """Make the folder; `ConfigError` when nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError([Problem(shown_path(folder), 0, "--out", f"cannot be written: {error.strerror or error}")]) from None
+
+
+def _replace(path: Path, write: Callable[[Path], Any]) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    write(temporary)
+    os.replace(temporary, path)
+
+
+def write_run(run: Run, folder: Path) -> list[Path]:
+    """All files of a run; returns their paths."""
+    table = pa.table({name: pa.array(values, type=None if values else pa.float64()) for name, values in run.columns.items()})
+    rows = json.dumps({"units": run.manifest["units"], "designs": [run.row(i) for i in range(run.size)]})
+    _replace(folder / "front.parquet", lambda path: pyarrow.parquet.write_table(table, path))
+    _replace(folder / "front.csv", lambda path: pyarrow.csv.write_csv(table, path))
+    _replace(folder / "front.json", lambda path: path.write_text(rows, encoding="utf-8"))
+    _replace(folder / "report.html", lambda path: path.write_text(render(run), encoding="utf-8"))
+    _replace(folder / "manifest.json", lambda path: path.write_text(json.dumps(run.manifest, indent=1), encoding="utf-8"))
+    return [folder / name for name in FILES]
+
+
+def read_run(folder: Path) -> Run:
+    """A run folder; `ConfigError` when it is none."""
+    manifest, table = folder / "manifest.json", folder / "front.parquet"
+    if not manifest.is_file() or not table.is_file():
+        known = [p.parent.name for p in folder.parent.glob("*/manifest.json")] if folder.parent.is_dir() else []
+        raise ConfigError([Problem(shown_path(folder), 0, "", "not a run folder (no manifest.json)" + nearest(folder.name, known))])
+    try:
+        data = json.loads(manifest.read_text(encoding="utf-8"))
+        return Run(data, pyarrow.parquet.read_table(table).to_pydict())
+    except (OSError, ValueError) as error:
+        raise ConfigError([Problem(shown_path(folder), 0, "", f"cannot be read: {error}")]) from None
+
+
+def rewrite_page(folder: Path) -> Path:
+    """Render the page of an existing run again."""
+    run = read_run(folder)
+    check_writable(folder)
+    _replace(folder / "report.html", lambda path: path.write_text(render(run), encoding="utf-8"))
+    return folder / "report.html"
+
+
+def write_new(path: Path, text: str) -> None:
+    """A new text file; an existing one is never overwritten."""
+    if path.exists():
+        raise ConfigError([Problem(shown_path(path), 0, "", "already exists; choose another name")])
+    check_writable(path.parent)
+    _replace(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

@@ -1,0 +1,195 @@
+"""What does the report page show? One offline HTML file: the front, its reasons, its conditions."""
+
+import html
+import json
+from typing import Any
+
+from codesign.constraints import CONSTRAINTS
+from codesign.report.charts import breakdown_bars, free_names, parallel_coordinates, reference_value, tornado, with_unit
+from codesign.report.run import Run
+from codesign.report.svg import PALETTE, Mark, Series, scatter
+
+STYLE = """
+:root{--ink:#1f2933;--soft:#61707d;--line:#d9e0e6;--ground:#f6f8fa;--accent:#0072b2}
+*{box-sizing:border-box}
+body{margin:0;background:var(--ground);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
+main{max-width:1240px;margin:0 auto;padding:28px 24px 60px}
+h1{font-size:26px;margin:0 0 4px}
+h2{font-size:19px;margin:34px 0 6px}
+p{margin:4px 0 10px;max-width:90ch}
+.soft{color:var(--soft)}
+.card{background:#fff;border:1px solid var(--line);border-radius:10px;padding:14px 16px}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(250px,1fr));gap:12px;margin:16px 0}
+.tile b{font-size:24px;display:block}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(480px,1fr));gap:14px}
+svg.scatter{width:100%;height:auto;display:block}
+svg.scatter text{font:11.5px system-ui,sans-serif;fill:var(--soft)}
+svg.scatter .label{font-size:13px;fill:var(--ink)}
+svg.scatter .name{font-weight:600;fill:var(--ink)}
+svg.scatter .frame{fill:none;stroke:var(--line)}
+svg.scatter .grid{stroke:#eef1f4}
+svg.scatter .mark{fill:#fff;stroke:var(--ink);stroke-width:2}
+svg.scatter circle:hover{r:6;stroke:#000}
+table{border-collapse:collapse;width:100%;font-size:13.5px}
+th,td{padding:5px 9px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
+th{color:var(--soft);font-weight:600}
+td:first-child,th:first-child,.left{text-align:left}
+.scroll{overflow-x:auto}
+.key span{margin-right:16px;white-space:nowrap}
+.key i{display:inline-block;width:11px;height:11px;border-radius:50%;margin-right:5px}
+code{background:#eef1f4;padding:1px 5px;border-radius:4px}
+"""
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, str):
+        return html.escape(value)
+    return f"{value:,.0f}" if abs(value) >= 10000 else f"{value:.4g}"
+
+
+def hover_text(run: Run, number: int) -> str:
+    """What a point says of itself: id, choices, objectives."""
+    row, units = run.row(number), run.manifest["units"]
+    choices = [f"{n} {_number(row[n])}{'' if units[n] in ('', '1') else ' ' + units[n]}" for n in free_names(run)]
+    aims = [f"{o['label']} {_number(row[o['name']])} {o['unit']}" for o in run.manifest["objectives"]]
+    return f"{row['id']}\n" + "\n".join([*aims, *choices])
+
+
+def _series(run: Run, x: str, y: str, by: str | None) -> list[Series]:
+    groups = sorted(set(run.columns[by])) if by else ["designs"]
+    found = []
+    for colour, group in zip(PALETTE, groups, strict=False):
+        rows = [i for i in range(run.size) if not by or run.columns[by][i] == group]
+        texts = [hover_text(run, i) for i in rows]
+        found.append(Series(str(group), [run.columns[x][i] for i in rows], [run.columns[y][i] for i in rows], texts, colour))
+    return found
+
+
+def _scatters(run: Run) -> str:
+    parts = [n for n in free_names(run) if isinstance(run.columns[n][0], str)]
+    by = parts[0] if parts else None
+    first, *others = run.manifest["objectives"]
+    cards, key = [], ""
+    for other in others:
+        x, y = first["name"], other["name"]
+        marks = [Mark(r["name"], reference_value(r, x), reference_value(r, y)) for r in run.manifest["references"]]
+        labels = (with_unit(first["label"], first["unit"]), with_unit(other["label"], other["unit"]))
+        series = _series(run, x, y, by)
+        cards.append(f'<div class="card">{scatter(series, marks, labels)}</div>')
+        key = "".join(f'<span><i style="background:{s.colour}"></i>{html.escape(s.name)}</span>' for s in series)
+    return f'<div class="pair">{"".join(cards)}</div><p class="key">{key}</p>'
+
+
+def _tiles(run: Run) -> str:
+    tiles = []
+    for aim in run.manifest["objectives"]:
+        design = run.manifest["best"][aim["name"]]
+        value = run.columns[aim["name"]][run.columns["id"].index(design)]
+        against = []
+        for reference in run.manifest["references"]:
+            theirs = reference_value(reference, aim["name"])
+            against.append(f"{html.escape(reference['name'])}: {_number(theirs)} {aim['unit']} ({theirs / value:.2f}x)")
+        head = f"best {aim['label']} <span class='soft'>{design}</span><b>{_number(value)} {aim['unit']}</b>"
+        tiles.append(f'<div class="card tile">{head}<span class="soft">{"<br>".join(against)}</span></div>')
+    return f'<div class="tiles">{"".join(tiles)}</div>'
+
+
+def spread_rows(run: Run, count: int) -> list[int]:
+    """At least `count` places along the front (all, if it is shorter), the best of each objective among them."""
+    best = [run.columns["id"].index(i) for i in run.manifest["best"].values()]
+    even = {round(k * (run.size - 1) / max(count - 1, 1)) for k in range(count)}
+    return sorted({*best, *even})
+
+
+def _table(run: Run) -> str:
+    units = run.manifest["units"]
+    labels = {o["name"]: o["label"] for o in run.manifest["objectives"]}
+    names = ["id", *labels, *free_names(run), "model_utilisation", "bottleneck"]
+    head = "".join(f"<th>{html.escape(with_unit(labels.get(n, n.replace('_', ' ')), units[n]))}</th>" for n in names)
+    rows = "".join("<tr>" + "".join(f"<td>{_number(run.columns[n][i])}</td>" for n in names) + "</tr>" for i in spread_rows(run, 14))
+    return f'<div class="card scroll"><table><tr>{head}</tr>{rows}</table></div>'
+
+
+def _limits(run: Run) -> str:
+    """How many designs of the front stand at each limit (within one per cent of its bound)."""
+    rows = []
+    for limit in CONSTRAINTS.values():
+        at = designs_at(run, limit.name)
+        levers = html.escape(limit.levers)
+        rows.append((at, f"<tr><td>{limit.name}</td><td>{at} of {run.size}</td><td class='left'>{levers}</td></tr>"))
+    body = "".join(row for _, row in sorted(rows, key=lambda r: -r[0]))
+    head = "<tr><th>limit</th><th>designs at it</th><th class='left'>levers</th></tr>"
+    return f"<div class='card scroll'><table>{head}{body}</table></div>"
+
+
+def designs_at(run: Run, limit: str) -> int:
+    """Designs of the front within one per cent of a limit."""
+    slack, bound = run.columns[f"slack.{limit}"], run.columns[CONSTRAINTS[limit].bound]
+    return sum(s <= 0.01 * abs(b) for s, b in zip(slack, bound, strict=True))
+
+
+def rounding_gap(run: Run) -> float:
+    """Per cent of hypervolume by which the front before rounding exceeds the rounded one."""
+    return 100 * (run.manifest["relaxed_hypervolume"] / run.manifest["hypervolume"] - 1)
+
+
+def _conditions(run: Run) -> str:
+    m = run.manifest
+    evaluations = m["evaluations"] + m["gradients"]
+    items = [
+        f"{m['designs']} designs shown of {m['found']} found; every one re-evaluated in float64 and within every limit.",
+        f"{m['cells']:,} legal combinations of the discrete choices, {evaluations:,} evaluations, seed {m['seed']}.",
+        f"Hypervolume {m['hypervolume']:.4f} of the normalised box; descent alone, before rounding to whole ports, stacks and pods "
+        f"and before mutation: {rounding_gap(run):+.2f} %.",
+        html.escape(m["accuracy"][0].upper() + m["accuracy"][1:]) + ".",
+        f"Study {m['study_hash'][:12]}, {m['created']}, " + ", ".join(f"{k} {v}" for k, v in m["versions"].items()) + ".",
+        "Every constant with its source and range, and the unit of every column, is in <code>manifest.json</code>.",
+    ]
+    note = f"<p>{html.escape(m['note'])}</p>" if m["note"] else ""
+    return note + "<ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>"
+
+
+def _section(title: str, text: str, body: str) -> str:
+    return f"<h2>{title}</h2>" + (f"<p class='soft'>{text}</p>" if text else "") + body
+
+
+def _card(name: str) -> str:
+    return f"<div class='card' id='{name}'></div>"
+
+
+def _sections(run: Run, first: str) -> list[str]:
+    """Everything below the headline, in reading order."""
+    front = (
+        "Each point is a design that no other design beats in all objectives. Hover to see what it is; "
+        "diamonds are published designs under the same accounting."
+    )
+    moves = "Exact derivatives of every objective to every constant, the largest first."
+    return [
+        _tiles(run),
+        _section("The front", front, _scatters(run)),
+        _section("What the designs choose", "Drag along an axis to keep the designs that pass through it.", _card("parallel")),
+        _section("Where the step time goes", "", _card("breakdown")),
+        _section(f"Which constant moves the fastest design ({first})", moves, _card("tornado")),
+        _section("Limits the front leans on", "", _limits(run)),
+        _section("Designs along the front", "", _table(run)),
+        _section("Conditions", "", _conditions(run)),
+    ]
+
+
+def render(run: Run) -> str:
+    """The whole page as text."""
+    title, labels = html.escape(run.manifest["title"]), run.manifest["labels"]
+    head = f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{title}</title><style>{STYLE}</style></head><body><main>"
+    intro = f"<h1>{title}</h1><p class='soft'>{html.escape(labels['workload'])} on variations of: {html.escape(labels['system'])}</p>"
+    if run.manifest["status"] != "complete":
+        intro += f"<p><b>The run was {html.escape(run.manifest['status'])}; the front may be incomplete.</b></p>"
+    if not run.size:
+        return f"{head}{intro}<p>No design was found before that.</p></main></body></html>"
+    from plotly.offline import get_plotlyjs
+
+    first = run.manifest["best"][run.manifest["objectives"][0]["name"]]
+    figures = {"parallel": parallel_coordinates(run), "breakdown": breakdown_bars(run), "tornado": tornado(run, first)}
+    data = json.dumps(figures).replace("</", "<\\/")
+    draw = "for(const[k,f]of Object.entries(FIGURES))Plotly.newPlot(k,f.data,f.layout,{responsive:true,displaylogo:false});"
+    script = f"<script>{get_plotlyjs()}</script><script>const FIGURES={data};{draw}</script>"
+    return f"{head}{intro}{''.join(_sections(run, first))}</main>{script}</body></html>"

@@ -1,0 +1,164 @@
+"""What is a finished study as plain data: one table of designs and one manifest?
+
+Everything that is shown later (terminal, page, `explain`) is taken from these two, so that
+a run folder can be read back without the study file it came from.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from codesign import __version__
+from codesign.config.load import Point
+from codesign.constraints import CONSTRAINTS, records
+from codesign.design import leaves
+from codesign.evaluate import evaluate
+from codesign.fields import quantities
+from codesign.metrics import Metrics
+from codesign.objectives import OBJECTIVES
+from codesign.pareto import dominates
+from codesign.sensitivity import elasticities
+from codesign.study import Front, label_of
+from codesign.tree import leaves as part_leaves
+from codesign.units import to_unit
+
+ACCURACY = "model not yet held against measured runs; figures are those of its equations and stated constants"
+TOP = 25
+FILES = ("report.html", "front.parquet", "front.csv", "front.json", "manifest.json")
+
+
+class Run(NamedTuple):
+    """`columns`: one list per column, all of one length; `manifest`: everything else."""
+
+    manifest: dict[str, Any]
+    columns: dict[str, list[Any]]
+
+    @property
+    def size(self) -> int:
+        """Number of designs."""
+        return len(self.columns.get("id", []))
+
+    def row(self, number: int) -> dict[str, Any]:
+        """One design as a dictionary."""
+        return {name: column[number] for name, column in self.columns.items()}
+
+
+def identifier(number: int) -> str:
+    """The id of the design at a place in the table.
+
+    >>> identifier(6)
+    'd0007'
+    """
+    return f"d{number + 1:04d}"
+
+
+def front_table(front: Front) -> tuple[dict[str, list[Any]], dict[str, str]]:
+    """Columns in display units, and the unit of each: choices, variables, metrics, time.*, slack.*."""
+    file, units = front.study.file, {"id": ""}
+    columns: dict[str, list[Any]] = {"id": [identifier(i) for i in range(front.size)]}
+
+    def put(name: str, unit: str, values: Any) -> None:
+        columns[name] = [to_unit(v, unit) for v in np.asarray(values)]
+        units[name] = unit
+
+    for free in file.discrete:
+        if free.names:
+            columns[free.name] = [label_of(free, v) for v in front.columns[free.path]]
+            units[free.name] = ""
+        else:
+            put(free.name, free.unit, front.columns[free.path])
+    put("dp", "1", front.columns["mapping.dp"])
+    for variable in file.continuous:
+        put(variable.name, variable.unit, front.values[variable.path])
+    declared = quantities(Metrics)
+    for name in (*file.objectives, *(n for n in declared if n not in file.objectives and n not in columns)):
+        put(name, declared[name].unit, getattr(front.metrics, name))
+    for name, term in front.metrics.breakdown.items():
+        put(f"time.{name}", "s", term)
+    for limit in CONSTRAINTS.values():
+        slack = np.asarray(getattr(front.metrics, limit.bound)) - np.asarray(getattr(front.metrics, limit.demand))
+        put(f"slack.{limit.name}", declared[limit.demand].unit, slack)
+    terms = list(front.metrics.breakdown)
+    largest = np.argmax(np.stack([front.metrics.breakdown[t] for t in terms]), axis=0)
+    columns["bottleneck"], units["bottleneck"] = [terms[i] for i in largest], ""
+    return columns, units
+
+
+def describe(design: Any, workload: Any) -> dict[str, Any]:
+    """Metrics, breakdown, limits of one design as plain data in SI, units beside."""
+    metrics = evaluate(design, workload)
+    declared = quantities(Metrics)
+    return {
+        "metrics": {name: {"value": float(getattr(metrics, name)), "unit": q.unit} for name, q in declared.items()},
+        "breakdown": {name: float(term) for name, term in metrics.breakdown.items()},
+        "memory": {name: float(part) for name, part in metrics.memory_parts.items()},
+        "constraints": [record._asdict() | {"met": record.gap <= 0} for record in records(metrics)],
+    }
+
+
+def _references(front: Front) -> list[dict[str, Any]]:
+    """The study's reference designs, each with the designs of the front that dominate it."""
+    names = front.study.file.objectives
+    signs = np.array([OBJECTIVES[n].sense for n in names])
+    points = np.stack([signs[i] * np.asarray(getattr(front.metrics, n)) for i, n in enumerate(names)], axis=1)
+    found = []
+    for reference in front.study.file.references:
+        data = describe(reference.design, reference.workload)
+        own = signs * np.array([data["metrics"][n]["value"] for n in names])
+        better = [identifier(i) for i, p in enumerate(points) if dominates(p, own) or np.array_equal(p, own)]
+        found.append({"name": reference.name, "dominated_by": better, **data})
+    return found
+
+
+def _versions() -> dict[str, str]:
+    names = ("jax", "jaxlib", "numpy", "equinox", "optax", "moocore")
+    return {"codesign": __version__, "python": platform.python_version(), **{n: importlib.metadata.version(n) for n in names}}
+
+
+def _resolved(front: Front) -> dict[str, Any]:
+    """The base point and every part that can be chosen, all in SI: enough to rebuild any design."""
+    study = front.study
+    base = {path: float(value) for path, _, value in leaves(study.design, study.workload)}
+    parts = {
+        free.path: {name: {p: float(v) for p, _, v in part_leaves(part)} for name, part in zip(free.names, free.parts, strict=True)}
+        for free in study.file.discrete
+        if free.parts
+    }
+    free = {f.path: {"name": f.name, "unit": f.unit, "low": f.low, "high": f.high, "step": f.step} for f in study.file.continuous}
+    choices = {f.path: {"name": f.name, "unit": f.unit, "values": list(f.names or f.values)} for f in study.file.discrete}
+    return {"base": base, "parts": parts, "continuous": free, "discrete": choices, "limits": study.file.limits}
+
+
+def make_run(front: Front, point: Point, status: str, warm: dict[str, float]) -> Run:
+    """The run of a solved study; `warm` are seconds by stage before the search."""
+    columns, units = front_table(front)
+    file, found = front.study.file, front.found
+    best = {}
+    for name in file.objectives:
+        values = np.asarray(getattr(front.metrics, name)) * OBJECTIVES[name].sense
+        best[name] = identifier(int(np.argmin(values)))
+    rows = sorted({int(i[1:]) - 1 for i in best.values()})
+    resolved = _resolved(front)
+    manifest = {
+        "title": file.title, "note": file.note, "status": status, "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "labels": point.labels, "accuracy": ACCURACY, "seed": front.seed, "search": file.search, "versions": _versions(),
+        "objectives": [{"name": n, "sense": OBJECTIVES[n].sense, "label": OBJECTIVES[n].label, "unit": units[n]} for n in file.objectives],
+        "units": units, "designs": front.size, "found": found.archive.size, "cells": front.study.space.size,
+        "evaluations": found.evaluations, "gradients": found.gradients, "feasible_share": found.feasible_share,
+        "hypervolume": front.hypervolume, "relaxed_hypervolume": front.relaxed_hypervolume, "seconds": warm | found.seconds,
+        "best": best, "references": _references(front), "study": resolved,
+        "study_hash": hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest(),
+        "provenance": {path: number._asdict() for path, number in point.provenance.items()},
+        "sensitivities": {identifier(i): _top(elasticities(*front.design(i), file.objectives)) for i in rows},
+    }  # fmt: skip
+    return Run(manifest, columns)
+
+
+def _top(found: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """The largest elasticities of each metric."""
+    return {metric: dict(list(values.items())[:TOP]) for metric, values in found.items()}
