@@ -15,10 +15,13 @@ from codesign.evaluate import evaluate
 from codesign.fields import Quantity
 from codesign.workload.training import Workload
 
+RULES = "mapping.schedule."
+
 
 def continuous_leaves(design: Design, workload: Workload) -> dict[str, tuple[Quantity, Any]]:
-    """Every constant that is not a count: path to declaration and value."""
-    return {path: (declared, value) for path, declared, value in leaves(design, workload) if not declared.whole}
+    """Every constant that is neither a count nor a rule of accounting: path to declaration and value."""
+    found = ((path, declared, value) for path, declared, value in leaves(design, workload) if not declared.whole)
+    return {path: (declared, value) for path, declared, value in found if not path.startswith(RULES)}
 
 
 def elasticities(design: Design, workload: Workload, metrics: tuple[str, ...]) -> dict[str, dict[str, float]]:

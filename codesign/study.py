@@ -223,7 +223,7 @@ def _exact_front(study: Study, found: Found, seed: int) -> Front:
     keep = np.flatnonzero(np.all(broken <= 0, axis=0) & np.all(np.isfinite(objectives), axis=0))
     keep = keep[nondominated(objectives[:, keep].T)]
     keep = keep[np.argsort(objectives[0, keep])]
-    reference, low = _corner(objectives[:, keep])
+    reference, low = _corner(found, objectives[:, keep])
     _, relaxed, relaxed_broken = exact_metrics(study, found.relaxed.x, found.relaxed.cell)
     volumes = [
         hypervolume(((points - low[:, None]) / (reference - low)[:, None]).T, np.ones(len(low)))
@@ -236,9 +236,13 @@ def _exact_front(study: Study, found: Found, seed: int) -> Front:
     return Front(study, columns, values, metrics, broken, found, volumes[0], volumes[1], seed)
 
 
-def _corner(objectives: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Reference point of the hypervolume, a tenth of the front's span beyond its nadir, and the ideal."""
-    low, high = objectives.min(axis=1), objectives.max(axis=1)
+def _corner(found: Found, objectives: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Reference point and zero of the hypervolume: anchors of the study, the same for every seed.
+
+    A tenth of their span beyond their nadir; a study whose random points are all
+    infeasible takes the span of its own front.
+    """
+    low, high = found.anchors or (objectives.min(axis=1), objectives.max(axis=1))
     return high + 0.1 * np.maximum(high - low, 1e-9), low
 
 

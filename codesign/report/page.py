@@ -6,6 +6,7 @@ from typing import Any
 
 from codesign.constraints import CONSTRAINTS
 from codesign.report.charts import breakdown_bars, free_names, parallel_coordinates, reference_value, tornado, with_unit
+from codesign.report.findings import designs_at, findings, rounding_gap, spread_rows
 from codesign.report.run import Run
 from codesign.report.svg import PALETTE, Mark, Series, scatter
 
@@ -21,6 +22,7 @@ p{margin:4px 0 10px;max-width:90ch}
 .card{background:#fff;border:1px solid var(--line);border-radius:10px;padding:14px 16px}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(250px,1fr));gap:12px;margin:16px 0}
 .tile b{font-size:24px;display:block}
+.short{padding-left:34px}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(480px,1fr));gap:14px}
 svg.scatter{width:100%;height:auto;display:block}
 svg.scatter text{font:11.5px system-ui,sans-serif;fill:var(--soft)}
@@ -94,13 +96,6 @@ def _tiles(run: Run) -> str:
     return f'<div class="tiles">{"".join(tiles)}</div>'
 
 
-def spread_rows(run: Run, count: int) -> list[int]:
-    """At least `count` places along the front (all, if it is shorter), the best of each objective among them."""
-    best = [run.columns["id"].index(i) for i in run.manifest["best"].values()]
-    even = {round(k * (run.size - 1) / max(count - 1, 1)) for k in range(count)}
-    return sorted({*best, *even})
-
-
 def _table(run: Run) -> str:
     units = run.manifest["units"]
     labels = {o["name"]: o["label"] for o in run.manifest["objectives"]}
@@ -120,17 +115,6 @@ def _limits(run: Run) -> str:
     body = "".join(row for _, row in sorted(rows, key=lambda r: -r[0]))
     head = "<tr><th>limit</th><th>designs at it</th><th class='left'>levers</th></tr>"
     return f"<div class='card scroll'><table>{head}{body}</table></div>"
-
-
-def designs_at(run: Run, limit: str) -> int:
-    """Designs of the front within one per cent of a limit."""
-    slack, bound = run.columns[f"slack.{limit}"], run.columns[CONSTRAINTS[limit].bound]
-    return sum(s <= 0.01 * abs(b) for s, b in zip(slack, bound, strict=True))
-
-
-def rounding_gap(run: Run) -> float:
-    """Per cent of hypervolume by which the front before rounding exceeds the rounded one."""
-    return 100 * (run.manifest["relaxed_hypervolume"] / run.manifest["hypervolume"] - 1)
 
 
 def _conditions(run: Run) -> str:
@@ -154,7 +138,7 @@ def _section(title: str, text: str, body: str) -> str:
 
 
 def _card(name: str) -> str:
-    return f"<div class='card' id='{name}'></div>"
+    return f"<div class='card'><div id='{name}'></div></div>"
 
 
 def _sections(run: Run, first: str) -> list[str]:
@@ -166,6 +150,7 @@ def _sections(run: Run, first: str) -> list[str]:
     moves = "Exact derivatives of every objective to every constant, the largest first."
     return [
         _tiles(run),
+        "<ul class='card short'>" + "".join(f"<li>{html.escape(text)}</li>" for text in findings(run)) + "</ul>",
         _section("The front", front, _scatters(run)),
         _section("What the designs choose", "Drag along an axis to keep the designs that pass through it.", _card("parallel")),
         _section("Where the step time goes", "", _card("breakdown")),
@@ -190,6 +175,6 @@ def render(run: Run) -> str:
     first = run.manifest["best"][run.manifest["objectives"][0]["name"]]
     figures = {"parallel": parallel_coordinates(run), "breakdown": breakdown_bars(run), "tornado": tornado(run, first)}
     data = json.dumps(figures).replace("</", "<\\/")
-    draw = "for(const[k,f]of Object.entries(FIGURES))Plotly.newPlot(k,f.data,f.layout,{responsive:true,displaylogo:false});"
+    draw = "for(const[k,f]of Object.entries(FIGURES))Plotly.newPlot(k,f.data,f.layout,{responsive:true,displayModeBar:false});"
     script = f"<script>{get_plotlyjs()}</script><script>const FIGURES={data};{draw}</script>"
     return f"{head}{intro}{''.join(_sections(run, first))}</main>{script}</body></html>"

@@ -12,7 +12,7 @@ from rich.table import Table
 from codesign.config.problems import shown_path
 from codesign.constraints import CONSTRAINTS
 from codesign.report.charts import free_names, reference_value, short_path, with_unit
-from codesign.report.page import designs_at, rounding_gap, spread_rows
+from codesign.report.findings import choice_text, designs_at, findings, rounding_gap, spread_rows
 from codesign.report.run import FILES, Run
 from codesign.units import show, to_unit
 
@@ -61,13 +61,8 @@ def _best(run: Run) -> Table:
 def _choices(run: Run) -> Iterable[str]:
     """One line per best design with everything it chose."""
     for design in dict.fromkeys(run.manifest["best"].values()):
-        row = run.row(run.columns["id"].index(design))
-        yield f"  {design}: " + ", ".join(_choice(run, row, name) for name in free_names(run))
-
-
-def _choice(run: Run, row: dict[str, Any], name: str) -> str:
-    unit, value = run.manifest["units"][name], row[name]
-    return value if isinstance(value, str) else f"{name} {value:g}" + (f" {unit}" if unit not in ("", "1") else "")
+        number = run.columns["id"].index(design)
+        yield f"  {design}: " + ", ".join(choice_text(run, number, name) for name in free_names(run))
 
 
 def _front(run: Run) -> Table:
@@ -109,7 +104,7 @@ def print_run(run: Run, folder: Path, seconds: float, console: Console) -> None:
         return
     console.print(table("Free", ["variable", "choices"], _inputs(run)), "")
     first = m["best"][m["objectives"][0]["name"]]
-    console.print(_best(run), *_choices(run), "", sep="\n")
+    console.print(_best(run), *_choices(run), "", *findings(run), "", sep="\n", highlight=False)
     for part in (_front(run), _breakdown(run, first), _sensitivities(run, first)):
         console.print(part, "")
     console.print(f"Limits within 1 %: {_active(run)}")

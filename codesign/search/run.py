@@ -16,7 +16,7 @@ import numpy as np
 from codesign.search.archive import Archive, empty_archive, merge
 from codesign.search.gradient import STEPS, make_descent
 from codesign.search.mutate import children
-from codesign.search.sample import CHUNK, Evaluation, Samples, choose_starts, draw_samples, make_batch_evaluation, scales
+from codesign.search.sample import CHUNK, Evaluation, Samples, anchors, choose_starts, draw_samples, make_batch_evaluation, scales
 from codesign.search.scalarize import Direction, directions
 from codesign.search.space import Model, Space, cells_at, lanes, to_values
 
@@ -60,6 +60,7 @@ class Found:
     nearest_values: np.ndarray | None = None
     nearest_cell: int = 0
     interrupted: bool = False
+    anchors: tuple[np.ndarray, np.ndarray] | None = None
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def progress(self, stage: str, done: float) -> Progress:
@@ -95,6 +96,7 @@ def _sample(space: Space, found: Found, evaluate: Evaluation, generator: np.rand
     """Random points of every cell; the good ones are the first archive."""
     samples = draw_samples(space, evaluate, generator)
     found.evaluations += len(samples.cell)
+    found.anchors = anchors(space, evaluate)
     found.feasible_share = float(np.mean(samples.good))
     found.nearest_values, found.nearest_cell = samples.x[:, samples.nearest], int(samples.cell[samples.nearest])
     _join(space, found, evaluate, samples.x[:, samples.good], samples.cell[samples.good], samples.objectives[:, samples.good])

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from codesign.pareto import ideal, nadir, nondominated
 from codesign.search.scalarize import sample_score
 from codesign.search.space import Model, Space, cells_at, lanes
 
@@ -60,6 +61,21 @@ def draw_samples(space: Space, evaluate: Evaluation, generator: np.random.Genera
     z = generator.random((space.dimension, len(cell)))
     x = space.low[:, None] * (space.high / space.low)[:, None] ** z
     return Samples(z, x, cell, *evaluate(x, cell))
+
+
+def anchors(space: Space, evaluate: Evaluation) -> tuple[np.ndarray, np.ndarray] | None:
+    """Ideal and nadir of the best of a fixed set of random points, the same for every seed; None if none is feasible.
+
+    They fix the scale of the hypervolume, so that two runs of one study can be compared.
+    """
+    generator = np.random.default_rng(0)
+    cell = generator.integers(0, space.size, 8 * CHUNK)
+    z = generator.random((space.dimension, len(cell)))
+    x = space.low[:, None] * (space.high / space.low)[:, None] ** z
+    fixed = Samples(z, x, cell, *evaluate(x, cell))
+    points = fixed.objectives[:, fixed.good].T
+    points = points[nondominated(points)]
+    return (ideal(points), nadir(points)) if len(points) else None
 
 
 def scales(samples: Samples) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,75 @@
+"""What does a front say in a few sentences?"""
+
+import math
+
+from codesign.constraints import CONSTRAINTS
+from codesign.objectives import OBJECTIVES
+from codesign.report.charts import free_names, reference_value
+from codesign.report.run import Run
+
+
+def designs_at(run: Run, limit: str) -> int:
+    """Designs of the front within one per cent of a limit."""
+    slack, bound = run.columns[f"slack.{limit}"], run.columns[CONSTRAINTS[limit].bound]
+    return sum(s <= 0.01 * abs(b) for s, b in zip(slack, bound, strict=True))
+
+
+def rounding_gap(run: Run) -> float:
+    """Per cent of hypervolume by which descent before rounding exceeds the returned front."""
+    return 100 * (run.manifest["relaxed_hypervolume"] / run.manifest["hypervolume"] - 1)
+
+
+def spread_rows(run: Run, count: int) -> list[int]:
+    """At least `count` places along the front (all, if it is shorter), the best of each objective among them."""
+    best = [run.columns["id"].index(i) for i in run.manifest["best"].values()]
+    even = {round(k * (run.size - 1) / max(count - 1, 1)) for k in range(count)}
+    return sorted({*best, *even})
+
+
+def choice_text(run: Run, number: int, name: str) -> str:
+    """One choice of one design, such as "pod.size 512"."""
+    unit, value = run.manifest["units"][name], run.columns[name][number]
+    return value if isinstance(value, str) else f"{name} {value:g}" + (f" {unit}" if unit not in ("", "1") else "")
+
+
+def _against(run: Run, reference: dict) -> str:
+    """How the front beats a reference: by how many designs, and by the one with the best mean gain."""
+    aims = run.manifest["objectives"]
+    better = [run.columns["id"].index(i) for i in reference["dominated_by"]]
+    if not better:
+        return f"No design found is better than {reference['name']} in every objective."
+
+    def ratios(number: int) -> list[float]:
+        return [(run.columns[a["name"]][number] / reference_value(reference, a["name"])) ** a["sense"] for a in aims]
+
+    best = min(better, key=lambda i: math.prod(ratios(i)))
+    gains = ", ".join(
+        f"{a['label']} {100 * (r ** OBJECTIVES[a['name']].sense - 1):+.0f} %" for a, r in zip(aims, ratios(best), strict=True)
+    )
+    verb = "design beats" if len(better) == 1 else "designs beat"
+    return f"{len(better)} {verb} {reference['name']} in every objective; {run.columns['id'][best]} by {gains}."
+
+
+def _common(run: Run) -> str:
+    """What all designs of the front agree on, and what decides between them."""
+    shared = [choice_text(run, 0, n) for n in free_names(run) if len(set(run.columns[n])) == 1]
+    return f"Every design on the front has {', '.join(shared)}." if shared else ""
+
+
+def _parts(run: Run) -> str:
+    """Which parts the front uses, and how often."""
+    sentences = []
+    for name in (n for n in free_names(run) if isinstance(run.columns[n][0], str)):
+        column = run.columns[name]
+        counts = sorted(((column.count(v), v) for v in set(column)), reverse=True)
+        if len(counts) > 1:
+            sentences.append(f"{name}: " + ", ".join(f"{v} in {100 * c / run.size:.0f} %" for c, v in counts))
+    return f"Parts chosen: {'; '.join(sentences)}." if sentences else ""
+
+
+def findings(run: Run) -> list[str]:
+    """The sentences, the most important first."""
+    counts = sorted(((designs_at(run, name), name) for name in CONSTRAINTS if name != "devices"), reverse=True)
+    binding = ", ".join(f"{name} ({100 * at / run.size:.0f} %)" for at, name in counts[:3] if at)
+    limits = f"Most often at a limit: {binding}." if binding else "No design stands at a limit."
+    return [text for text in (*(_against(run, r) for r in run.manifest["references"]), _common(run), _parts(run), limits) if text]

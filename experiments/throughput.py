@@ -1,0 +1,118 @@
+"""How many designs per second are evaluated, and how many Jacobians, on this machine?
+
+Each study is measured in a process of its own: full evaluations (all objectives and all
+limits, float32), Jacobians of all of them to all continuous variables, the same equations
+in plain NumPy, one complete search, and the peak memory of it all.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from claim import ROOT, Row, parser, show
+
+BATCH, CHUNK, REPEATS = 65_536, 16_384, 15
+STUDIES = ("passage", "deepseek_v3_pod")
+FLOORS = {"evaluations_per_second": 1e6, "jacobians_per_second": 1.5e5}
+
+
+def rate(function: Callable[[], Any], count: int) -> float:
+    """Median designs per second over the repeats, after one warm-up."""
+    import jax
+
+    jax.block_until_ready(function())
+    seconds = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        jax.block_until_ready(function())
+        seconds.append(time.perf_counter() - start)
+    return count / float(np.median(seconds))
+
+
+def measure(name: str) -> dict[str, float]:
+    """All figures of one study, in this process."""
+    import jax
+    import jax.numpy as jnp
+    from plain_numpy import run
+
+    import codesign as cd
+    from codesign.search.gradient import jacobian
+    from codesign.search.space import cells_at, lanes, to_values
+    from codesign.study import make_model
+
+    jax.config.update("jax_enable_x64", True)
+    study = cd.load(ROOT / "configs" / "studies" / f"{name}.toml")
+    model = make_model(study.file, study.design, study.workload, jnp.float32)
+    generator = np.random.default_rng(0)
+    result: dict[str, float] = {}
+    for label, count in (("", BATCH), (f"_in_chunks_of_{CHUNK}", CHUNK)):
+        z, cells = lanes(generator.random((study.space.dimension, count))), generator.integers(0, study.space.size, count)
+        drawn = cells_at(study.space.cells, cells)
+        forward = jax.jit(lambda z, c: model(to_values(study.space, z), c))
+        slopes = jax.jit(jacobian(model, study.space))
+        result[f"evaluations_per_second{label}"] = rate(lambda f=forward, z=z, c=drawn: f(z, c), count)
+        result[f"jacobians_per_second{label}"] = rate(lambda f=slopes, z=z, c=drawn: f(z, c), count)
+        if not label:
+            traced = jax.make_jaxpr(forward)(z, drawn)
+            inputs = [np.asarray(leaf) for leaf in jax.tree.leaves((z, drawn))]
+            ours = [np.asarray(leaf) for leaf in jax.tree.leaves(forward(z, drawn))]
+            start = time.perf_counter()
+            plain = run(traced.jaxpr, traced.consts, inputs)
+            result["numpy_per_second"] = count / (time.perf_counter() - start)
+            result["numpy_difference"] = float(max(np.max(np.abs(a - b)) for a, b in zip(ours, plain, strict=True)))
+            result["equations"] = float(len(traced.jaxpr.eqns[0].params["jaxpr"].jaxpr.eqns))
+    result["numpy_ratio"] = result["evaluations_per_second"] / result["numpy_per_second"]
+    start = time.perf_counter()
+    front = cd.optimize(study)
+    result |= {"search_seconds": time.perf_counter() - start, "search_designs": float(front.size)}
+    result["peak_memory_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return result
+
+
+def rows_of(name: str, found: dict[str, float]) -> list[Row]:
+    """The figures of a study as rows, with the floors they must reach."""
+    rows = []
+    for quantity, value in found.items():
+        low, high = FLOORS.get(quantity), float("inf")
+        if quantity == "peak_memory_gib":
+            low, high = 0.0, 4.0
+        unit = {"peak_memory_gib": "GiB", "numpy_ratio": "x", "search_seconds": "s"}.get(
+            quantity, "1/s" if "per_second" in quantity else "1"
+        )
+        rows.append(
+            Row(f"{name}.{quantity}", f"{name}: {quantity.replace('_', ' ')}", unit, None, value, low, high if low is not None else None)
+        )
+    return rows
+
+
+def main() -> int:
+    """Print the claim, or the figures of one study when asked by the parent process."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--measure", choices=STUDIES, help="measure one study in this process and print its figures")
+    chosen = arguments.parse_args()
+    if chosen.measure:
+        print(json.dumps(measure(chosen.measure)))
+        return 0
+    rows = []
+    for name in STUDIES:
+        command = [sys.executable, str(Path(__file__)), "--measure", name]
+        output = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | {"JAX_PLATFORMS": "cpu"}).stdout
+        rows += rows_of(name, json.loads(output.splitlines()[-1]))
+    assumptions = [
+        f"{os.cpu_count()} cores, CPU, float32, medians of {REPEATS} runs; rates without suffix are for batches of {BATCH:,}",
+        "an evaluation is all objectives and all limits; a Jacobian is theirs to every continuous variable, forward mode",
+        "numpy: the same traced equations one by one with NumPy arrays of the same batch, one thread",
+        "search: one complete optimisation, compilation included, without the persistent cache",
+    ]
+    return show("Speed of evaluation, on this machine", rows, assumptions, chosen.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
