@@ -51,7 +51,8 @@ def thin(points: np.ndarray, count: int) -> np.ndarray:
         middle = np.sqrt(fine * coarse)
         kept = _first_of_cell(unit, middle)
         fine, coarse = (middle, coarse) if len(kept) > count - len(corners) else (fine, middle)
-    return np.unique(np.concatenate([corners, _first_of_cell(unit, coarse)]))[:count]
+    others = np.setdiff1d(_first_of_cell(unit, coarse), corners)
+    return np.sort(np.concatenate([corners, others[: max(count - len(corners), 0)]]))
 
 
 def _first_of_cell(unit: np.ndarray, cells: float) -> np.ndarray:

@@ -31,6 +31,10 @@ class NoLegalMapping(Exception):
     """No combination of the listed degrees is legal; says which rules bar how many."""
 
 
+class Interrupted(Exception):
+    """The search was interrupted before it had a design."""
+
+
 class Infeasible(Exception):
     """No design keeps all limits; carries the record of the limit that is hardest to keep."""
 
@@ -157,6 +161,17 @@ def prepare(file: StudyFile, design: Design, workload: Workload) -> Study:
     return Study(file, design, workload, columns, space)
 
 
+class Volumes(NamedTuple):
+    """Hypervolume of the whole front, of descent before rounding, and of the same points rounded.
+
+    All in logs of the objectives, in the unit box of the study's anchors (a tenth beyond).
+    """
+
+    front: float
+    relaxed: float
+    rounded: float
+
+
 class Front(NamedTuple):
     """A solved study: exact float64 values of every returned design, feasible and not dominated.
 
@@ -169,8 +184,7 @@ class Front(NamedTuple):
     metrics: Metrics
     violations: np.ndarray
     found: Found
-    hypervolume: float
-    relaxed_hypervolume: float
+    volumes: Volumes
     seed: int
 
     @property
@@ -206,12 +220,15 @@ def exact_metrics(study: Study, x: np.ndarray, cell: np.ndarray) -> tuple[Metric
 def solve(study: Study, seed: int, watch: Callable[[Progress], None]) -> Front:
     """The front of a study: searched in float32, re-evaluated and filtered in float64.
 
-    Raises `Infeasible` when nothing feasible was found.
+    Raises `Infeasible` when nothing feasible was found, `Interrupted` when a user's interrupt
+    came before the first design; a later one ends the search with what it has.
     """
     settings = study.file.search
     budget = Budget(seed, settings["rounds"], settings["directions"], settings["lanes"], settings["generations"])
     model = make_model(study.file, study.design, study.workload, jnp.float32)
     found = search(model, study.space, budget, len(study.file.objectives), watch)
+    if not found.archive.size and found.interrupted:
+        raise Interrupted
     if not found.archive.size:
         raise _infeasible(study, found)
     return _exact_front(study, found, seed)
@@ -224,16 +241,21 @@ def _exact_front(study: Study, found: Found, seed: int) -> Front:
     keep = keep[nondominated(objectives[:, keep].T)]
     keep = keep[np.argsort(objectives[0, keep])]
     reference, low = _corner(found, objectives[:, keep])
-    _, relaxed, relaxed_broken = exact_metrics(study, found.relaxed.x, found.relaxed.cell)
-    volumes = [
-        hypervolume(((points - low[:, None]) / (reference - low)[:, None]).T, np.ones(len(low)))
-        for points in (objectives[:, keep], relaxed[:, np.all(relaxed_broken <= 1e-6, axis=0)])
-    ]
+    relaxed = found.relaxed
+    snapped = study.space.snap(relaxed.x, relaxed.cell)
+    volumes = [_volume(objectives[:, keep], low, reference)]
+    for x, slack in ((relaxed.x, 1e-6), (snapped, 0.0)):
+        _, points, over = exact_metrics(study, x, relaxed.cell)
+        volumes.append(_volume(points[:, np.all(over <= slack, axis=0)], low, reference))
     keep = keep[thin(objectives[:, keep].T, study.file.search["front"])]
     metrics, _, broken = exact_metrics(study, archive.x[:, keep], archive.cell[keep])
     columns = {path: column[archive.cell[keep]] for path, column in study.columns.items()}
     values = {free.path: archive.x[i, keep] for i, free in enumerate(study.file.continuous)}
-    return Front(study, columns, values, metrics, broken, found, volumes[0], volumes[1], seed)
+    return Front(study, columns, values, metrics, broken, found, Volumes(*volumes), seed)
+
+
+def _volume(objectives: np.ndarray, low: np.ndarray, reference: np.ndarray) -> float:
+    return hypervolume(((objectives - low[:, None]) / (reference - low)[:, None]).T, np.ones(len(low)))
 
 
 def _corner(found: Found, objectives: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

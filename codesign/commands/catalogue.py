@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from codesign.cli import INFEASIBLE, emit, say
-from codesign.config.catalogue import SHIPPED, TABLES, config_folder, load_catalogue
+from codesign.config.catalogue import TABLES, config_folder, load_catalogue, shipped_text
 from codesign.config.document import read_document
 from codesign.config.problems import ConfigError, Problem, nearest
 from codesign.report.terminal import console, table
@@ -61,8 +61,7 @@ def run_new(path: Path, kind: str, as_json: bool) -> None:
     from codesign.report.folder import write_new
 
     template = {"study": "studies/passage.toml", "design": "designs/passage.toml", "workload": "workloads/deepseek_v3.toml"}[kind]
-    text = (SHIPPED / template).read_text(encoding="utf-8")
-    write_new(path, text)
+    write_new(path, shipped_text(template))
     emit({"written": str(path)}) if as_json else click.echo(f"{path}: a {kind} to start from; next: codesign check {path}")
 
 

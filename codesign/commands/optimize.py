@@ -1,15 +1,20 @@
 """What does `codesign optimize` do?"""
 
+import contextlib
+import signal
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 from codesign.cli import INFEASIBLE, INTERRUPTED, emit, say
 from codesign.commands.progress import watcher
 from codesign.config import load_study
 from codesign.report.folder import check_writable, write_run
-from codesign.report.run import FILES, make_run
+from codesign.report.run import FILES, empty_run, make_run
 from codesign.report.terminal import console, print_run
-from codesign.study import Infeasible, NoLegalMapping, prepare, solve
+from codesign.study import Infeasible, Interrupted, NoLegalMapping, prepare, solve
 from codesign.units import show
 
 
@@ -21,16 +26,38 @@ def infeasible_text(error: Infeasible) -> str:
     return f"infeasible: {record.name}: {by} at the nearest design ({at}); levers: {record.levers}"
 
 
+@contextlib.contextmanager
+def finishing() -> Iterator[list[int]]:
+    """Work of a few seconds that an interrupt does not cut: it is noted in the list that is given."""
+    noted: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        noted.append(number)
+        say("interrupted; writing the run folder first")
+
+    before = signal.signal(signal.SIGINT, note) if threading.current_thread() is threading.main_thread() else None
+    try:
+        yield noted
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+
+
 def run_study(path: Path, out: Path, settings: tuple[str, ...], seed: int | None, as_json: bool) -> int:
     """Solve the study at `path` into the folder `out`; returns the exit code."""
     start = time.perf_counter()
     point, file, _ = load_study(path, settings)
+    chosen = file.search["seed"] if seed is None else seed
     check_writable(out)
     try:
         study = prepare(file, point.design, point.workload)
         warm = {"reading": time.perf_counter() - start}
         with watcher() as watch:
-            front = solve(study, file.search["seed"] if seed is None else seed, watch)
+            front = solve(study, chosen, watch)
+    except Interrupted:
+        write_run(empty_run(study, point, chosen), out)
+        say(f"interrupted before the first design; {out} says so")
+        return INTERRUPTED
     except NoLegalMapping as error:
         say(f"infeasible: {error}")
         if as_json:
@@ -41,11 +68,12 @@ def run_study(path: Path, out: Path, settings: tuple[str, ...], seed: int | None
         if as_json:
             emit({"error": "infeasible", "constraint": error.record._asdict(), "nearest_design": error.point})
         return INFEASIBLE
-    run = make_run(front, point, "interrupted" if front.found.interrupted else "complete", warm)
-    write_run(run, out)
+    with finishing() as told:
+        run = make_run(front, point, "interrupted" if front.found.interrupted else "complete", warm)
+        write_run(run, out)
     seconds = time.perf_counter() - start
     if as_json:
         emit({"manifest": run.manifest, "folder": str(out), "files": list(FILES), "seconds": seconds})
     else:
         print_run(run, out, seconds, console())
-    return INTERRUPTED if front.found.interrupted else 0
+    return INTERRUPTED if front.found.interrupted or told else 0

@@ -65,6 +65,11 @@ def config_folder(near: Path | None = None) -> Path:
     return SHIPPED
 
 
+def shipped_text(name: str) -> str:
+    """The text of a shipped file, such as "studies/passage.toml"."""
+    return (SHIPPED / name).read_text(encoding="utf-8")
+
+
 def check_sources(provenance: dict[str, Number], known: dict[str, Any], document: Document, at: tuple[str, ...]) -> list[Problem]:
     """A problem for every number that names no source, or one that nobody wrote down."""
     problems = []

@@ -14,7 +14,7 @@ Array = np.ndarray
 def divides(part: Array, whole: Array) -> Array:
     """Is `whole` a whole multiple of `part`? Exact for the float sizes of degrees."""
     ratio = np.asarray(whole, dtype=float) / np.asarray(part, dtype=float)
-    return np.abs(ratio - np.round(ratio)) < 1e-6 * np.maximum(ratio, 1.0)
+    return np.abs(ratio - np.round(ratio)) < 1e-12 * np.maximum(ratio, 1.0)
 
 
 def data_parallel_degree(degrees: Dictionary[str, Array], devices: float) -> Array:

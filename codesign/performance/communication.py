@@ -77,10 +77,13 @@ def boundary_time(workload: Workload, mapping: Mapping, part: Share, net: Networ
 def gradient_time(workload: Workload, mapping: Mapping, part: Share, net: Network) -> Scalar:
     """Reduce-scatter of gradients and all-gather of parameters, once per step.
 
-    Replicated weights over dp cp ranks, routed experts over the copies of their set. ZeRO-3
-    gathers parameters for every micro-batch, forward and backward, instead of once.
+    Replicated weights over dp cp ranks, routed experts over the copies of their set. Without
+    ZeRO the gradients themselves are gathered (an all-reduce); ZeRO-3 gathers parameters for
+    every micro-batch, forward and backward, instead of once.
     """
     precision, stage = workload.training.precision, mapping.schedule.zero_stage
+    optimizer_sharded = jnp.clip(stage, 0.0, 1.0)
+    gathered = optimizer_sharded * precision.weight + (1 - optimizer_sharded) * precision.reduction
     sharded = jnp.clip(stage - 2, 0.0, 1.0)
     gathers = (1 - sharded) + sharded * 2 * part.micro_batches
     total = jnp.zeros_like(part.tokens)
@@ -89,5 +92,5 @@ def gradient_time(workload: Workload, mapping: Mapping, part: Share, net: Networ
         (routed_parameters(workload, mapping), net.placement.expert_data),
     ):
         total += reduce_scatter_time(count * precision.reduction, group, net.pod, net.scale_out)
-        total += gathers * all_gather_time(count * precision.weight, group, net.pod, net.scale_out)
+        total += gathers * all_gather_time(count * gathered, group, net.pod, net.scale_out)
     return total

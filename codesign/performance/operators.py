@@ -105,9 +105,10 @@ def expert_feed_forward(workload: Workload, mapping: Mapping, part: Share, packa
     """Routed experts (grouped products, experts / ep of them per rank), shared experts and router."""
     model, training = workload.model, workload.training
     local = model.experts / mapping.ep
+    rows = part.routed / jnp.where(local > 0, local, 1.0)
     width = model.d_expert / mapping.etp
     shared_width = model.shared_experts * model.base_d_expert / mapping.tp
-    gemms = _feed_forward(model, part.routed / local, width, local)
+    gemms = _feed_forward(model, rows, width, local)
     gemms += _feed_forward(model, part.tokens, shared_width, _present(model.shared_experts))
     gemms.append(Gemm(part.tokens / mapping.tp, model.d_model, model.experts, _present(model.experts)))
     return _join(
@@ -132,7 +133,7 @@ def permutation(workload: Workload, mapping: Mapping, part: Share, package: Pack
     """
     model, element = workload.model, workload.training.precision.activation
     unit = part.tokens / mapping.tp * model.d_model * element
-    sort = 4 * model.top_k * (1 - mapping.ep / model.experts)
+    sort = 4 * model.top_k * (1 - mapping.ep / jnp.maximum(model.experts, mapping.ep))
     forward = unit * (2 * model.top_k + 2 + sort)
     backward = unit * (3 * model.top_k + 2 + sort)
     return Passes(stream_work(forward, package), stream_work(backward, package))

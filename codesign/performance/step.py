@@ -19,6 +19,9 @@ from codesign.performance.operators import Passes
 from codesign.performance.roofline import Work, add, scale, stream_work
 from codesign.workload.training import Workload
 
+BACKWARD = 2 / 3
+"""Share of a micro-batch's computation that is backward: two products for each forward one."""
+
 
 class Step(NamedTuple):
     """Seconds by cause, which add up to the step time, and what the step costs in FLOPs and bytes."""
@@ -76,16 +79,20 @@ def _exposed(time: Scalar, share: Scalar, partner: Scalar) -> Scalar:
     return time - jnp.minimum(time, share * partner)
 
 
-def _hide(traffic: dict[str, Scalar], work: dict[str, Work], mapping: Mapping) -> dict[str, Scalar]:
-    """Traffic that remains visible beside the computation of the same micro-batch."""
+def _hide(traffic: dict[str, Scalar], work: dict[str, Work], mapping: Mapping) -> tuple[dict[str, Scalar], Scalar]:
+    """Traffic that remains visible beside the computation of the same micro-batch, and the computing time left over.
+
+    A second of computation hides one second of traffic: tensor-parallel traffic first, then
+    the all-to-all under what is left; gradients come last.
+    """
     schedule = mapping.schedule
     dense = work["attention projections"].time + work["dense network"].time
-    everything = total(w.time for w in work.values())
-    return traffic | {
-        "tensor parallel": _exposed(traffic["tensor parallel"], schedule.tensor_overlap, dense),
-        "expert tensor parallel": _exposed(traffic["expert tensor parallel"], schedule.tensor_overlap, work["experts"].time),
-        "all-to-all": _exposed(traffic["all-to-all"], schedule.expert_overlap, everything),
-    }
+    tensor = _exposed(traffic["tensor parallel"], schedule.tensor_overlap, dense)
+    expert = _exposed(traffic["expert tensor parallel"], schedule.tensor_overlap, work["experts"].time)
+    left = total(w.time for w in work.values()) - (traffic["tensor parallel"] - tensor) - (traffic["expert tensor parallel"] - expert)
+    exchange = _exposed(traffic["all-to-all"], schedule.expert_overlap, left)
+    visible = traffic | {"tensor parallel": tensor, "expert tensor parallel": expert, "all-to-all": exchange}
+    return visible, left - (traffic["all-to-all"] - exchange)
 
 
 def optimizer_work(workload: Workload, mapping: Mapping, package: Package) -> Work:
@@ -101,16 +108,15 @@ def optimizer_work(workload: Workload, mapping: Mapping, package: Package) -> Wo
 def training_step(workload: Workload, mapping: Mapping, part: Share, package: Package, net: Network) -> Step:
     """One optimiser step of `workload` under `mapping`: seconds by cause, FLOPs and memory bytes per device."""
     work = _computation(workload, mapping, part, package)
-    visible = _hide(_communication(workload, mapping, part, net), work, mapping)
+    visible, left = _hide(_communication(workload, mapping, part, net), work, mapping)
     times = {name: part.micro_batches * w.time for name, w in work.items()}
     times |= {name: part.micro_batches * t for name, t in visible.items()}
     bubble = mapping.schedule.bubble * (mapping.pp - 1) / part.micro_batches * total(times.values())
     optimizer = optimizer_work(workload, mapping, package)
-    backward = 2 / 3 * total(w.time for w in work.values())
     gradients = mapping.schedule.gradient_traffic * communication.gradient_time(workload, mapping, part, net)
     times |= {
         "pipeline bubble": bubble,
-        "gradient traffic": _exposed(gradients, mapping.schedule.gradient_overlap, backward),
+        "gradient traffic": _exposed(gradients, mapping.schedule.gradient_overlap, BACKWARD * left),
         "optimizer": optimizer.time,
     }
     everything = add(scale(add(*work.values()), part.micro_batches), optimizer)

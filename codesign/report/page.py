@@ -6,7 +6,7 @@ from typing import Any
 
 from codesign.constraints import CONSTRAINTS
 from codesign.report.charts import breakdown_bars, free_names, parallel_coordinates, reference_value, tornado, with_unit
-from codesign.report.findings import designs_at, findings, rounding_gap, spread_rows
+from codesign.report.findings import designs_at, findings, rounding_text, spread_rows
 from codesign.report.run import Run
 from codesign.report.svg import PALETTE, Mark, Series, scatter
 
@@ -123,8 +123,7 @@ def _conditions(run: Run) -> str:
     items = [
         f"{m['designs']} designs shown of {m['found']} found; every one re-evaluated in float64 and within every limit.",
         f"{m['cells']:,} legal combinations of the discrete choices, {evaluations:,} evaluations, seed {m['seed']}.",
-        f"Hypervolume {m['hypervolume']:.4f} of the normalised box; descent alone, before rounding to whole ports, stacks and pods "
-        f"and before mutation: {rounding_gap(run):+.2f} %.",
+        f"Hypervolume {m['hypervolume']:.4f} of the normalised box; {rounding_text(run)}.",
         html.escape(m["accuracy"][0].upper() + m["accuracy"][1:]) + ".",
         f"Study {m['study_hash'][:12]}, {m['created']}, " + ", ".join(f"{k} {v}" for k, v in m["versions"].items()) + ".",
         "Every constant with its source and range, and the unit of every column, is in <code>manifest.json</code>.",

@@ -23,7 +23,7 @@ from codesign.metrics import Metrics
 from codesign.objectives import OBJECTIVES
 from codesign.pareto import dominates
 from codesign.sensitivity import elasticities
-from codesign.study import Front, label_of
+from codesign.study import Front, Study, label_of
 from codesign.tree import leaves as part_leaves
 from codesign.units import to_unit
 
@@ -134,6 +134,19 @@ def _resolved(front: Front) -> dict[str, Any]:
     return {"base": base, "parts": parts, "continuous": free, "discrete": choices, "limits": study.file.limits}
 
 
+def empty_run(study: Study, point: Point, seed: int) -> Run:
+    """The run of a study that was interrupted before it had a design."""
+    manifest = {
+        "title": study.file.title, "note": study.file.note, "status": "interrupted", "created": _now(), "labels": point.labels,
+        "accuracy": ACCURACY, "seed": seed, "search": study.file.search, "versions": _versions(), "units": {"id": ""}, "designs": 0,
+    }  # fmt: skip
+    return Run(manifest, {"id": []})
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def make_run(front: Front, point: Point, status: str, warm: dict[str, float]) -> Run:
     """The run of a solved study; `warm` are seconds by stage before the search."""
     columns, units = front_table(front)
@@ -145,12 +158,13 @@ def make_run(front: Front, point: Point, status: str, warm: dict[str, float]) ->
     rows = sorted({int(i[1:]) - 1 for i in best.values()})
     resolved = _resolved(front)
     manifest = {
-        "title": file.title, "note": file.note, "status": status, "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "title": file.title, "note": file.note, "status": status, "created": _now(),
         "labels": point.labels, "accuracy": ACCURACY, "seed": front.seed, "search": file.search, "versions": _versions(),
         "objectives": [{"name": n, "sense": OBJECTIVES[n].sense, "label": OBJECTIVES[n].label, "unit": units[n]} for n in file.objectives],
         "units": units, "designs": front.size, "found": found.archive.size, "cells": front.study.space.size,
         "evaluations": found.evaluations, "gradients": found.gradients, "feasible_share": found.feasible_share,
-        "hypervolume": front.hypervolume, "relaxed_hypervolume": front.relaxed_hypervolume, "seconds": warm | found.seconds,
+        "hypervolume": front.volumes.front, "relaxed_hypervolume": front.volumes.relaxed,
+        "rounded_hypervolume": front.volumes.rounded, "seconds": warm | found.seconds,
         "best": best, "references": _references(front), "study": resolved,
         "study_hash": hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest(),
         "provenance": {path: number._asdict() for path, number in point.provenance.items()},

@@ -12,7 +12,7 @@ from rich.table import Table
 from codesign.config.problems import shown_path
 from codesign.constraints import CONSTRAINTS
 from codesign.report.charts import free_names, reference_value, short_path, with_unit
-from codesign.report.findings import choice_text, designs_at, findings, rounding_gap, spread_rows
+from codesign.report.findings import choice_text, designs_at, findings, rounding_text, spread_rows
 from codesign.report.run import FILES, Run
 from codesign.units import show, to_unit
 
@@ -108,8 +108,7 @@ def print_run(run: Run, folder: Path, seconds: float, console: Console) -> None:
     for part in (_front(run), _breakdown(run, first), _sensitivities(run, first)):
         console.print(part, "")
     console.print(f"Limits within 1 %: {_active(run)}")
-    gap = f"descent before rounding {rounding_gap(run):+.2f} %"
-    console.print(f"{m['designs']} designs of {m['found']} on the front; hypervolume {m['hypervolume']:.4f} ({gap})")
+    console.print(f"{m['designs']} designs of {m['found']} on the front; hypervolume {m['hypervolume']:.4f}; {rounding_text(run)}")
     console.print(f"{m['accuracy'][0].upper() + m['accuracy'][1:]}.", style="dim")
     spent = " + ".join(f"{name} {value:.1f}" for name, value in m["seconds"].items())
     console.print(f"{seconds:.1f} s ({spent}); files in {place}: {', '.join(FILES)}")
