@@ -6,9 +6,10 @@ from typing import Any
 
 import jax
 
-from codesign.config import load_design, load_study, load_system, load_workload
+from codesign.config import ConfigError, Problem, load_design, load_study, load_system, load_workload
 from codesign.config.document import read_document
 from codesign.config.load import Point
+from codesign.config.problems import shown_path
 from codesign.search.run import Progress
 from codesign.study import Front, Study, prepare, solve
 
@@ -20,14 +21,34 @@ def load(path: str | Path, settings: tuple[str, ...] = ()) -> Any:
     device. Raises `ConfigError` with every problem found.
     """
     path = Path(path)
-    data = read_document(path).data
+    kind = kind_of(path)
     with jax.enable_x64(True):
-        if "continuous" in data or "objectives" in data or "discrete" in data:
+        if kind == "study":
             point, file, _ = load_study(path, settings)
             return prepare(file, point.design, point.workload)
-        if "mapping" in data:
-            return load_design(path)
-        return (load_workload if "model" in data else load_system)(path).module
+        if kind == "design":
+            return load_design(path, settings)
+        if settings:
+            raise ConfigError([Problem("--set", 0, settings[0], f"a {kind} file cannot be changed by a setting; change the file")])
+        return (load_workload if kind == "workload" else load_system)(path).module
+
+
+KINDS = {
+    "study": ("objectives", "discrete", "continuous"),
+    "design": ("mapping",),
+    "workload": ("model", "training"),
+    "system": ("device", "pod"),
+}
+
+
+def kind_of(path: Path) -> str:
+    """Which kind of file this is, told by the tables it has; `ConfigError` when by none."""
+    data = read_document(path).data
+    for kind, keys in KINDS.items():
+        if any(key in data for key in keys):
+            return kind
+    tables = "; ".join(f"{kind}: {' or '.join(keys)}" for kind, keys in KINDS.items())
+    raise ConfigError([Problem(shown_path(path), 0, "", f"describes nothing known; expected one of these tables ({tables})")])
 
 
 def optimize(study: Study, seed: int | None = None, watch: Callable[[Progress], None] = lambda progress: None) -> Front:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +20,16 @@ def say(text: str) -> None:
 
 
 def emit(data: Any) -> None:
-    """The one JSON object of a command; infinities as text, since JSON has none."""
-    click.echo(json.dumps(data, default=str))
+    """The one JSON object of a command; numbers that are not finite become null, since JSON has none."""
+    click.echo(json.dumps(_finite(data), default=str, allow_nan=False))
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 @contextlib.contextmanager
@@ -38,6 +47,8 @@ def told(as_json: bool) -> Iterator[None]:
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         say("interrupted")
+        if as_json:
+            emit({"error": "interrupted"})
         sys.exit(INTERRUPTED)
 
 

@@ -14,9 +14,9 @@ from codesign.constraints import CONSTRAINTS, Record, records, violation, violat
 from codesign.design import Design, value_at, with_values
 from codesign.evaluate import evaluate
 from codesign.fields import Scalar, quantities
-from codesign.mapping.lattice import data_parallel_degree, legality
+from codesign.mapping.lattice import data_parallel_degree, divides, legality
 from codesign.metrics import Metrics
-from codesign.objectives import log_objectives
+from codesign.objectives import OBJECTIVES, log_objectives
 from codesign.pareto import hypervolume, nondominated, thin
 from codesign.search.run import Budget, Found, Progress, search
 from codesign.search.space import Lanes, Model, Space, neighbours
@@ -83,11 +83,27 @@ def _degrees_and_shapes(columns: dict[str, np.ndarray], design: Design, workload
     return degrees, shapes
 
 
+def _pod_rule(file: StudyFile, degrees: dict, design: Design) -> np.ndarray:
+    """Whole tensor-parallel groups in a pod, or whole pods in a group: where placement is exact."""
+    free = next((f for f in file.continuous if f.path == POD), None)
+    if free is None:
+        pod = np.full_like(degrees["tp"], float(design.cluster.pod.size))
+        return divides(degrees["tp"], pod) | divides(pod, degrees["tp"])
+    step = np.maximum(degrees["tp"], free.step)
+    return np.floor(free.high / step) * step >= free.low
+
+
+def broken_rules(design: Design, workload: Workload) -> list[str]:
+    """Rules of legality that the mapping of one design breaks."""
+    degrees, shapes = _degrees_and_shapes({"mapping.dp": np.array([float(design.mapping.dp)])}, design, workload)
+    return [rule for rule, mask in legality(degrees, shapes).items() if not mask.all()]
+
+
 def legal_columns(file: StudyFile, design: Design, workload: Workload) -> dict[str, np.ndarray]:
     """The legal combinations of the discrete choices, with dp filled in; `NoLegalMapping` if there is none."""
     columns = _grid(file)
     degrees, shapes = _degrees_and_shapes(columns, design, workload)
-    rules = legality(degrees, shapes)
+    rules = legality(degrees, shapes) | {"pods hold whole tensor-parallel groups": _pod_rule(file, degrees, design)}
     allowed = np.all(list(rules.values()), axis=0)
     if not allowed.any():
         total = allowed.size
@@ -134,8 +150,18 @@ def snapper(file: StudyFile, design: Design, workload: Workload, columns: dict[s
 
 def results(metrics: Metrics, file: StudyFile) -> tuple[tuple[Scalar, ...], tuple[Scalar, ...]]:
     """Log objectives and violations, the user's budgets last."""
-    budgets = tuple(violation(getattr(metrics, name), bound) for name, bound in file.limits.items())
+    budgets = tuple(_budget_violation(metrics, name, bound) for name, bound in file.limits.items())
     return log_objectives(metrics, file.objectives), violations(metrics, tuple(CONSTRAINTS)) + budgets
+
+
+def at_least(name: str) -> bool:
+    """Is a user's limit on this metric a lower one, because the metric is better when larger?"""
+    return name in OBJECTIVES and OBJECTIVES[name].sense < 0
+
+
+def _budget_violation(metrics: Metrics, name: str, bound: float) -> Scalar:
+    value = getattr(metrics, name)
+    return -violation(value, bound) if at_least(name) else violation(value, bound)
 
 
 def make_model(file: StudyFile, design: Design, workload: Workload, dtype: Any) -> Model:
@@ -238,6 +264,8 @@ def _exact_front(study: Study, found: Found, seed: int) -> Front:
     archive = found.archive
     _, objectives, broken = exact_metrics(study, archive.x, archive.cell)
     keep = np.flatnonzero(np.all(broken <= 0, axis=0) & np.all(np.isfinite(objectives), axis=0))
+    if not len(keep):
+        raise _infeasible(study, found)
     keep = keep[nondominated(objectives[:, keep].T)]
     keep = keep[np.argsort(objectives[0, keep])]
     reference, low = _corner(found, objectives[:, keep])
@@ -270,15 +298,17 @@ def _corner(found: Found, objectives: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 def _infeasible(study: Study, found: Found) -> Infeasible:
     """The limit that bars the least violating sample, as a record."""
-    cell, x = found.nearest_cell, np.asarray(found.nearest_values)
+    cell = found.nearest_cell
+    x = study.space.snap(np.asarray(found.nearest_values)[:, None], np.array([cell]))[:, 0]
     metrics, _, _ = exact_metrics(study, x[:, None], np.array([cell]))
     one = jax.tree.map(lambda leaf: leaf[0], metrics)
     units = quantities(Metrics)
     worst = [r for r in records(one) if r.gap > 0]
     for name, bound in study.file.limits.items():
-        demand = float(getattr(one, name))
-        if demand > bound:
-            worst.append(Record(f"limit on {name}", demand, bound, demand - bound, units[name].unit, "a looser limit in the study"))
+        value = float(getattr(one, name))
+        demand, limit = (bound, value) if at_least(name) else (value, bound)
+        if demand > limit:
+            worst.append(Record(f"limit on {name}", demand, limit, demand - limit, units[name].unit, "a looser limit in the study"))
     worst.sort(key=lambda r: -r.gap / (abs(r.demand) + abs(r.bound)))
     values = {f.name: show(x[i], f.unit) for i, f in enumerate(study.file.continuous)}
     choices = {f.name: label_of(f, study.columns[f.path][cell]) for f in study.file.discrete}

@@ -40,7 +40,8 @@ PLAIN = {
     "h": (3600.0, _dimension(s=1)),
     "day": (86400.0, _dimension(s=1)),
 }
-TOKEN = re.compile(r"\s*(?:(?P<symbol>[A-Za-z$%µ]+|1)\^?(?P<power>-?\d+)?|(?P<mark>[()*/·]))")
+LONGEST = 60
+TOKEN = re.compile(r"\s*(?:(?P<symbol>[A-Za-z$%µ]+|1)\^?(?P<power>-?\d)?|(?P<mark>[()*/·]))")
 NUMBER = re.compile(r"\s*(?P<number>[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<unit>.*?)\s*$")
 
 
@@ -95,8 +96,10 @@ def unit_factor(unit: str) -> tuple[float, Dimension]:
     >>> unit_factor("Tb/s")[0]
     125000000000.0
     """
-    tokens, position = [], 0
-    text = unit.strip()
+    tokens: list[tuple[str, int]] = []
+    position, text = 0, unit.strip()
+    if len(text) > LONGEST:
+        raise UnitError(f"the unit '{text[:LONGEST]}...' is too long")
     while position < len(text):
         match = TOKEN.match(text, position)
         if match is None:
@@ -105,7 +108,10 @@ def unit_factor(unit: str) -> tuple[float, Dimension]:
         position = match.end()
     if not tokens:
         raise UnitError("the unit is missing")
-    factor = _product(tokens, unit)
+    try:
+        factor = _product(tokens, unit)
+    except (OverflowError, ZeroDivisionError):
+        raise UnitError(f"the unit '{unit}' is out of range") from None
     if tokens:
         raise UnitError(f"unbalanced bracket in the unit '{unit}'")
     return factor
@@ -122,10 +128,12 @@ def parse_quantity(text: str, unit: str) -> float:
     match = NUMBER.match(text)
     if match is None:
         raise UnitError(f"'{text}' does not start with a number")
-    value = float(match["number"].replace("_", ""))
+    value = float(match["number"].replace("_", "")[:400])
     if not match["unit"]:
         raise UnitError(f"'{text}' has no unit")
     factor, dimension = unit_factor(match["unit"])
+    if not 0 < factor < math.inf:
+        raise UnitError(f"the unit '{match['unit']}' is out of range")
     if dimension != unit_factor(unit)[1]:
         raise UnitError(f"'{match['unit']}' is not a unit of the same kind as '{unit}'")
     return value * factor

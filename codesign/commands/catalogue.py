@@ -67,7 +67,7 @@ def run_new(path: Path, kind: str, as_json: bool) -> None:
 
 def run_check(path: Path, settings: tuple[str, ...], as_json: bool) -> int:
     """Describe a file that is in order; `ConfigError` otherwise."""
-    from codesign.api import load
+    from codesign.api import kind_of, load
     from codesign.study import NoLegalMapping, Study
 
     try:
@@ -77,7 +77,7 @@ def run_check(path: Path, settings: tuple[str, ...], as_json: bool) -> int:
         if as_json:
             emit({"error": "infeasible", "reason": str(error)})
         return INFEASIBLE
-    data: dict[str, Any] = {"file": str(path), "kind": type(loaded).__name__.lower(), "ok": True}
+    data: dict[str, Any] = {"file": str(path), "kind": kind_of(path), "ok": True}
     if isinstance(loaded, Study):
         data |= {
             "title": loaded.file.title,

@@ -9,6 +9,7 @@ from codesign.report.charts import short_path
 from codesign.report.run import ACCURACY, describe
 from codesign.report.terminal import console, table
 from codesign.sensitivity import elasticities
+from codesign.study import broken_rules
 from codesign.units import show
 
 OBJECTIVES = ("time_to_train", "energy_to_train", "capital_cost")
@@ -20,7 +21,8 @@ def run_evaluate(path: Path, as_json: bool) -> int:
     data = describe(point.design, point.workload)
     data["sensitivities"] = elasticities(point.design, point.workload, OBJECTIVES)
     data["accuracy"] = ACCURACY
-    met = all(limit["met"] for limit in data["constraints"])
+    data["broken_rules"] = broken_rules(point.design, point.workload)
+    met = all(limit["met"] for limit in data["constraints"]) and not data["broken_rules"]
     if as_json:
         emit(data)
     else:
@@ -30,7 +32,7 @@ def run_evaluate(path: Path, as_json: bool) -> int:
 
 def _print(data: dict[str, Any], labels: dict[str, str]) -> None:
     out = console()
-    out.print(f"[bold]{labels['workload']}[/bold] on [bold]{labels['system']}[/bold]\n")
+    out.print(f"{labels['workload']} on {labels['system']}\n", style="bold")
     rows = [[name, show(m["value"], m["unit"])] for name, m in data["metrics"].items() if not name.endswith("_limit")]
     out.print(table("Metrics", ["metric", "value"], rows), "")
     total = sum(data["breakdown"].values())
@@ -44,6 +46,8 @@ def _print(data: dict[str, Any], labels: dict[str, str]) -> None:
         for c in data["constraints"]
     ]
     out.print(table("Limits, the nearest first", ["limit", "demand", "bound", ""], rows), "")
+    if data["broken_rules"]:
+        out.print(*(f"The mapping breaks a rule: {rule}." for rule in data["broken_rules"]), "", sep="\n")
     found = data["sensitivities"]
     paths = sorted(next(iter(found.values())), key=lambda p: -max(abs(v[p]) for v in found.values()))[:12]
     rows = [[short_path(p), *(f"{v[p]:+.3f}" for v in found.values())] for p in paths]

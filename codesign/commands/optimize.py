@@ -26,6 +26,11 @@ def infeasible_text(error: Infeasible) -> str:
     return f"infeasible: {record.name}: {by} at the nearest design ({at}); levers: {record.levers}"
 
 
+def _remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
 @contextlib.contextmanager
 def finishing() -> Iterator[list[int]]:
     """Work of a few seconds that an interrupt does not cut: it is noted in the list that is given."""
@@ -57,16 +62,20 @@ def run_study(path: Path, out: Path, settings: tuple[str, ...], seed: int | None
     except Interrupted:
         write_run(empty_run(study, point, chosen), out)
         say(f"interrupted before the first design; {out} says so")
+        if as_json:
+            emit({"error": "interrupted", "folder": str(out)})
         return INTERRUPTED
     except NoLegalMapping as error:
         say(f"infeasible: {error}")
         if as_json:
             emit({"error": "infeasible", "reason": str(error)})
+        _remove_if_empty(out)
         return INFEASIBLE
     except Infeasible as error:
         say(infeasible_text(error))
         if as_json:
             emit({"error": "infeasible", "constraint": error.record._asdict(), "nearest_design": error.point})
+        _remove_if_empty(out)
         return INFEASIBLE
     with finishing() as told:
         run = make_run(front, point, "interrupted" if front.found.interrupted else "complete", warm)

@@ -72,14 +72,16 @@ def shipped_text(name: str) -> str:
 
 def check_sources(provenance: dict[str, Number], known: dict[str, Any], document: Document, at: tuple[str, ...]) -> list[Problem]:
     """A problem for every number that names no source, or one that nobody wrote down."""
-    problems = []
+    problems: dict[str, Problem] = {}
     for path, number in provenance.items():
         key = (*at, *path.split("."))
         if not number.source:
-            problems.append(document.problem(key, f"names no source; write one of sources.toml or '{ASSUMPTION}'"))
+            problems[path] = document.problem(key, f"names no source; write one of sources.toml or '{ASSUMPTION}'")
         elif number.source != ASSUMPTION and number.source not in known:
-            problems.append(document.problem(key, f"unknown source '{number.source}'" + nearest(number.source, [*known, ASSUMPTION])))
-    return problems
+            shared = (*at, "source") if document.data.get("source") == number.source and not at else key
+            text = f"unknown source '{number.source}'" + nearest(number.source, [*known, ASSUMPTION])
+            problems.setdefault(number.source, document.problem(shared, text))
+    return list(problems.values())
 
 
 def _rows(table: str, folder: Path, sources: dict[str, Any]) -> tuple[dict[str, Row], list[Problem]]:
@@ -98,9 +100,17 @@ def _rows(table: str, folder: Path, sources: dict[str, Any]) -> tuple[dict[str, 
     return rows, problems
 
 
-@functools.lru_cache(maxsize=8)
 def load_catalogue(folder: Path) -> Catalogue:
-    """All technology tables and sources under `folder`; `ConfigError` with everything wrong in them."""
+    """All technology tables and sources under `folder`; `ConfigError` with everything wrong in them.
+
+    Read once and again when a file has changed.
+    """
+    files = [folder / "sources.toml", *sorted((folder / "technology").glob("*.toml"))]
+    return _load(folder, tuple(f.stat().st_mtime_ns if f.exists() else 0 for f in files))
+
+
+@functools.lru_cache(maxsize=8)
+def _load(folder: Path, _: tuple[int, ...]) -> Catalogue:
     sources = read_document(folder / "sources.toml").data
     rows, problems = {}, []
     for table in TABLES:

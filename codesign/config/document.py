@@ -39,6 +39,16 @@ def _parts(text: str) -> tuple[str, ...]:
     return tuple(part.strip("\"'") for part in KEY_PART.findall(text))
 
 
+def _numbered(table: tuple[str, ...], counts: dict[tuple[str, ...], int]) -> tuple[str, ...]:
+    """`table` with the number of the current entry behind every array of tables it lies in."""
+    found: tuple[str, ...] = ()
+    for place, part in enumerate(table):
+        found = (*found, part)
+        if found in counts and place < len(table) - 1:
+            found = (*found, str(counts[found]))
+    return found
+
+
 def key_lines(text: str) -> dict[tuple[str, ...], int]:
     """The line on which each dotted key path is written; arrays of tables are numbered from 0."""
     lines: dict[tuple[str, ...], int] = {}
@@ -47,7 +57,7 @@ def key_lines(text: str) -> dict[tuple[str, ...], int]:
     for number, line in enumerate(text.splitlines(), 1):
         header, assignment = HEADER.match(line), ASSIGNMENT.match(line)
         if header:
-            table = _parts(header[2])
+            table = _numbered(_parts(header[2]), counts)
             if header[1] == "[[":
                 counts[table] = counts.get(table, -1) + 1
                 table = (*table, str(counts[table]))
@@ -68,10 +78,10 @@ def read_document(path: Path) -> Document:
     except FileNotFoundError:
         siblings = [p.name for p in path.parent.glob("*.toml")] if path.parent.is_dir() else []
         raise ConfigError([Problem(shown_path(path), 0, "", "no such file" + nearest(path.name, siblings))]) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError([Problem(shown_path(path), 0, "", f"cannot be read: {error}")]) from None
     try:
         return Document(path, tomllib.loads(text), key_lines(text))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         line = re.search(r"line (\d+)", str(error))
         raise ConfigError([Problem(shown_path(path), int(line[1]) if line else 0, "", f"not valid TOML: {error}")]) from None

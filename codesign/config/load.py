@@ -137,19 +137,28 @@ def _point(document: Document, catalogue: Catalogue) -> Point:
 DESIGN_KEYS = {"title", "note", "system", "workload", "mapping", "set"}
 
 
-def load_design(path: Path) -> Point:
+def _changed_point(document: Document, catalogue: Catalogue) -> Point:
+    """The base point with the changes of `[set]`."""
+    point = _point(document, catalogue)
+    changed, problems = read_overrides(document, ("set",), document.data.get("set", {}), point, catalogue)
+    if problems:
+        raise ConfigError(problems)
+    return point._replace(design=changed[0], workload=changed[1])
+
+
+def load_design(path: Path, settings: tuple[str, ...] = ()) -> Point:
     """A design file: system, workload, mapping, and `[set]` with changes by path."""
     document = read_document(path)
     catalogue = load_catalogue(config_folder(path))
     problems = [document.problem((k,), "unknown key" + nearest(k, DESIGN_KEYS)) for k in document.data if k not in DESIGN_KEYS]
+    _apply_settings(document, settings, problems)
     try:
-        point = _point(document, catalogue)
+        point = _changed_point(document, catalogue)
     except ConfigError as error:
         raise ConfigError([*problems, *error.problems]) from None
-    changed, found = read_overrides(document, ("set",), document.data.get("set", {}), point, catalogue)
-    if problems or found:
-        raise ConfigError([*problems, *found])
-    return point._replace(design=changed[0], workload=changed[1])
+    if problems:
+        raise ConfigError(problems)
+    return point
 
 
 def load_study(path: Path, settings: tuple[str, ...] = ()) -> tuple[Point, StudyFile, Catalogue]:
@@ -159,14 +168,13 @@ def load_study(path: Path, settings: tuple[str, ...] = ()) -> tuple[Point, Study
     problems: list[Problem] = []
     _apply_settings(document, settings, problems)
     try:
-        point = _point(document, catalogue)
+        point = _changed_point(document, catalogue)
     except ConfigError as error:
-        raise ConfigError([*problems, *error.problems]) from None
-    changed, found = read_overrides(document, ("set",), document.data.get("set", {}), point, catalogue)
-    point = point._replace(design=changed[0], workload=changed[1])
+        _, more = read_study(document, None, catalogue)
+        raise ConfigError([*problems, *error.problems, *more]) from None
     study, more = read_study(document, point, catalogue)
-    if problems or found or more:
-        raise ConfigError([*problems, *found, *more])
+    if problems or more or study is None:
+        raise ConfigError([*problems, *more])
     return point, study, catalogue
 
 
@@ -180,13 +188,21 @@ def _apply_settings(document: Document, settings: tuple[str, ...], problems: lis
         value = _literal(text)
         if path.split(".")[0] in ("cluster", "workload", "mapping") and "." in path:
             for free in ("discrete", "continuous"):
-                document.data.get(free, {}).pop(path, None)
-            document.data.setdefault("set", {})[path] = value
-            continue
-        table: dict[str, Any] = document.data
-        for part in path.split(".")[:-1]:
-            table = table.setdefault(part, {})
-        table[path.split(".")[-1]] = value
+                if isinstance(document.data.get(free), dict):
+                    document.data[free].pop(path, None)
+            path = f"set.{path}"
+        _put(document.data, path, value, setting, problems)
+
+
+def _put(data: dict[str, Any], path: str, value: Any, setting: str, problems: list[Problem]) -> None:
+    """`value` at `path`, of which everything behind "set." is one key."""
+    parts = ["set", path.removeprefix("set.")] if path.startswith("set.") else path.split(".")
+    for part in parts[:-1]:
+        data = data.setdefault(part, {})
+        if not isinstance(data, dict):
+            problems.append(Problem("--set", 0, setting, f"'{part}' is not a table"))
+            return
+    data[parts[-1]] = value
 
 
 def _literal(text: str) -> Any:

@@ -17,6 +17,7 @@ from codesign.fields import Quantity, quantities
 from codesign.units import UnitError, parse_quantity, show
 
 RANGE_KEYS = {"default", "low", "high", "source", "note"}
+LARGEST = 1e300
 LABEL_KEYS = ("label", "source", "note")
 
 
@@ -34,17 +35,27 @@ def snake(name: str) -> str:
     return "".join(("_" if i and c.isupper() else "") + c.lower() for i, c in enumerate(name))
 
 
+def _read_text(raw: str, unit: str) -> float:
+    """A number with its unit; dimensionless ones may do without, or be per cent."""
+    if unit != "1" or raw.strip().endswith("%"):
+        return parse_quantity(raw, unit)
+    try:
+        return float(raw)
+    except ValueError:
+        raise ValueError(f"expected a number, got '{raw}'") from None
+
+
 def read_value(quantity: Quantity, raw: Any) -> float:
     """One number in the unit of `quantity`; `ValueError` says what was expected."""
     unit = quantity.unit
     if isinstance(raw, bool) or not isinstance(raw, int | float | str):
         raise ValueError(f"expected a number{'' if unit == '1' else f' with unit such as {unit}'}, got {type(raw).__name__}")
     if isinstance(raw, str):
-        value = parse_quantity(raw if unit != "1" or raw.strip().endswith("%") else f"{raw} 1", unit)
+        value = _read_text(raw, unit)
     elif unit != "1":
         raise ValueError(f"expected text with a unit such as '{raw} {unit}', got the bare number {raw}")
     else:
-        value = float(raw)
+        value = float(raw) if abs(raw) < LARGEST else math.inf
     if not math.isfinite(value):
         raise ValueError(f"expected a finite number, got {raw}")
     if not quantity.low <= value <= quantity.high:
@@ -98,18 +109,30 @@ def schema(cls: type, kind: str = "") -> type[BaseModel]:
     return create_model(cls.__name__, __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True), **entries)
 
 
-def _message(error: Any, cls: type, location: tuple[str, ...]) -> str:
+def _walk(cls: type, location: tuple[str, ...]) -> tuple[tuple[str, ...], type, tuple[type, ...]]:
+    """A pydantic location without the tags of unions, the class that owns its last key, and the members found there."""
+    owner, clean = cls, []
+    members: tuple[type, ...] = (cls,)
+    for part in location:
+        tags = {snake(m.__name__): m for m in members}
+        if len(members) > 1 and part in tags:
+            owner, members = tags[part], (tags[part],)
+            continue
+        owner = members[0] if members else owner
+        fields = {f.name: f.type for f in dataclasses.fields(owner)}
+        members = module_of(fields[part]) if part in fields else ()
+        clean.append(part)
+    return tuple(clean), owner, members
+
+
+def _message(error: Any, owner: type, key: str, members: tuple[type, ...]) -> str:
     """pydantic's finding in the words of this project."""
     if error["type"] == "extra_forbidden":
-        owner = cls
-        for part in location[:-1]:
-            fields = {f.name: f for f in dataclasses.fields(owner)}
-            owner = module_of(fields[part].type)[0] if part in fields else owner
-        return f"unknown key '{location[-1]}'" + nearest(location[-1], [f.name for f in dataclasses.fields(owner)])
+        return f"unknown key '{key}'" + nearest(key, [f.name for f in dataclasses.fields(owner)])
     if error["type"] == "missing":
         return "this key is missing"
     if error["type"].startswith("union_tag"):
-        return "expected kind = one of " + error.get("ctx", {}).get("expected_tags", "the attention kinds")
+        return "expected kind = one of " + ", ".join(f"'{snake(m.__name__)}'" for m in members)
     if error["type"] in ("model_type", "model_attributes_type"):
         return "expected a table or the name of a row"
     return str(error["msg"]).removeprefix("Value error, ")
@@ -122,20 +145,10 @@ def validate(cls: type, data: dict[str, Any], document: Document, at: tuple[str,
     except ValidationError as failure:
         problems = []
         for error in failure.errors(include_url=False):
-            location = tuple(str(part) for part in error["loc"] if str(part) not in _tags(cls))
-            problems.append(document.problem((*at, *location), _message(error, cls, location)))
+            location, owner, members = _walk(cls, tuple(str(part) for part in error["loc"]))
+            key = location[-1] if location else ""
+            problems.append(document.problem((*at, *location), _message(error, owner, key, members)))
         return None, problems
-
-
-@functools.cache
-def _tags(cls: type) -> frozenset[str]:
-    found: set[str] = set()
-    for field in dataclasses.fields(cls):
-        members = module_of(field.type)
-        found |= {snake(m.__name__) for m in members} if len(members) > 1 else set()
-        for member in members:
-            found |= _tags(member)
-    return frozenset(found)
 
 
 def build(cls: type, checked: BaseModel, prefix: str = "", inherited: str = "") -> tuple[Any, dict[str, Number]]:

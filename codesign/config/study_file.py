@@ -12,7 +12,7 @@ from codesign.design import Design, leaves, value_at, with_values
 from codesign.fields import Quantity, quantities
 from codesign.metrics import Metrics
 from codesign.objectives import OBJECTIVES
-from codesign.units import UnitError, parse_quantity
+from codesign.units import UnitError
 from codesign.workload.training import Workload
 
 STUDY_KEYS = {
@@ -147,6 +147,8 @@ def _read_discrete(document: Document, point: Any, catalogue: Catalogue, names: 
             problems.append(document.problem(key, "expected a list with at least one choice"))
         elif rows is not None:
             unknown = [str(c) for c in choices if str(c) not in catalogue.rows[rows]]
+            if len(set(map(str, choices))) < len(choices):
+                problems.append(document.problem(key, "a choice is listed twice"))
             problems += [document.problem(key, f"no row '{c}' in {rows}" + nearest(c, catalogue.rows[rows])) for c in unknown]
             if not unknown:
                 parts = tuple(catalogue.rows[rows][c].module for c in choices)
@@ -176,14 +178,23 @@ def _read_continuous(document: Document, point: Any, names: dict[str, str]) -> t
         problems += [
             document.problem((*key, k), "unknown key" + nearest(k, ("low", "high", "step"))) for k in set(table) - {"low", "high", "step"}
         ]
+        if path in document.data.get("discrete", {}):
+            continue
+        if known[path].whole and path.split(".")[0] != "cluster":
+            problems.append(document.problem(key, "only whole numbers make sense here: list them under discrete"))
+            continue
         declared = known[path]._replace(whole=False)
         numbers = {}
         for name in ("low", "high", "step"):
             bounds = declared if name != "step" else declared._replace(low=0.0)
             numbers[name], more = _number(document, (*key, name), bounds, table[name]) if name in table else (0.0, [])
             problems += more
+        if any(map(math.isnan, numbers.values())):
+            continue
         if numbers["low"] >= numbers["high"]:
             problems.append(document.problem(key, f"bounds are crossed: low {table['low']} is not below high {table['high']}"))
+        elif numbers["step"] > 0 and math.floor(numbers["high"] / numbers["step"]) < math.ceil(numbers["low"] / numbers["step"]):
+            problems.append(document.problem((*key, "step"), "no whole multiple of the step lies between low and high"))
         elif numbers["low"] <= 0:
             problems.append(document.problem((*key, "low"), "expected a positive lower bound: the search works on logarithms"))
         found.append(Free(path, names[path], known[path].unit, low=numbers["low"], high=numbers["high"], step=numbers["step"]))
@@ -198,9 +209,11 @@ def _read_limits(document: Document) -> tuple[dict[str, float], list[Problem]]:
             problems.append(document.problem(key, "no such metric" + nearest(name, declared)))
             continue
         try:
-            limits[name] = parse_quantity(str(raw) if isinstance(raw, str) else f"{raw} 1", declared[name].unit)
+            limits[name] = read_value(declared[name]._replace(low=-math.inf), raw)
         except UnitError as error:
             problems.append(document.problem(key, f"expected a quantity such as '1 {declared[name].unit}': {error}"))
+        except ValueError as error:
+            problems.append(document.problem(key, str(error)))
     return limits, problems
 
 
@@ -211,6 +224,9 @@ def _read_references(document: Document, point: Any, catalogue: Catalogue) -> tu
         return [], [document.problem(("reference",), "expected [[reference]] tables")]
     for number, entry in enumerate(entries):
         key = ("reference", str(number))
+        if not isinstance(entry, dict):
+            problems.append(document.problem(key, "expected a [[reference]] table"))
+            continue
         problems += [document.problem((*key, k), "unknown key" + nearest(k, ("name", "set"))) for k in set(entry) - {"name", "set"}]
         if not isinstance(entry.get("name"), str):
             problems.append(document.problem(key, "expected a name"))
@@ -232,8 +248,22 @@ def _read_search(document: Document) -> tuple[dict[str, int], list[Problem]]:
     return settings, problems
 
 
-def read_study(document: Document, point: Any, catalogue: Catalogue) -> tuple[StudyFile, list[Problem]]:
-    """Everything a study file says beside its base point, with every problem found."""
+def _overlaps(document: Document) -> list[Problem]:
+    """Paths that are listed twice, or that lie inside a part which is chosen as a whole."""
+    discrete, continuous = document.data.get("discrete", {}), document.data.get("continuous", {})
+    problems = [document.problem(("continuous", path), "already listed under discrete") for path in set(discrete) & set(continuous)]
+    for table, paths in (("discrete", discrete), ("continuous", continuous)):
+        for path in paths:
+            outer = [other for other in discrete if path.startswith(other + ".")]
+            problems += [document.problem((table, path), f"lies inside '{other}', which is chosen as a whole") for other in outer]
+    return problems
+
+
+def read_study(document: Document, point: Any, catalogue: Catalogue) -> tuple[StudyFile | None, list[Problem]]:
+    """Everything a study file says beside its base point, with every problem found.
+
+    Without a base point (`None`, because it has problems of its own) only what can be told without it.
+    """
     data = document.data
     problems = [document.problem((k,), "unknown key" + nearest(k, STUDY_KEYS)) for k in data if k not in STUDY_KEYS]
     for table in ("discrete", "continuous", "limits", "search"):
@@ -246,21 +276,24 @@ def read_study(document: Document, point: Any, catalogue: Catalogue) -> tuple[St
         objectives = []
     unknown = [str(o) for o in objectives if str(o) not in OBJECTIVES]
     problems += [document.problem(("objectives",), f"no objective '{o}'" + nearest(o, OBJECTIVES)) for o in unknown]
-    both = sorted(set(data.get("discrete", {})) & set(data.get("continuous", {})))
-    problems += [document.problem(("continuous", path), "already listed under discrete") for path in both]
+    if len(set(map(str, objectives))) < len(objectives):
+        problems.append(document.problem(("objectives",), "an objective is listed twice"))
+    limits, wrong = _read_limits(document)
+    search, odd = _read_search(document)
+    problems += [*_overlaps(document), *wrong, *odd]
+    if point is None:
+        return None, problems
     names = short_names([*data.get("discrete", {}), *data.get("continuous", {})])
     discrete, found = _read_discrete(document, point, catalogue, names)
     continuous, more = _read_continuous(document, point, names)
     if not continuous and not more:
         problems.append(document.problem(("continuous",), "expected at least one continuous variable"))
-    limits, wrong = _read_limits(document)
     references, bad = _read_references(document, point, catalogue)
-    search, odd = _read_search(document)
     study = StudyFile(
         str(data.get("title", document.path.stem)), str(data.get("note", "")), tuple(map(str, objectives)),
         tuple(discrete), tuple(continuous), limits, tuple(references), search,
     )  # fmt: skip
-    return study, [*problems, *found, *more, *wrong, *bad, *odd]
+    return study, [*problems, *found, *more, *bad]
 
 
 __all__ = ["Free", "Reference", "StudyFile", "read_overrides", "read_study", "short_names"]

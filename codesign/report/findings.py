@@ -50,7 +50,7 @@ def _against(run: Run, reference: dict) -> str:
         f"{a['label']} {100 * (r ** OBJECTIVES[a['name']].sense - 1):+.0f} %" for a, r in zip(aims, ratios(best), strict=True)
     )
     verb = "design beats" if len(better) == 1 else "designs beat"
-    return f"{len(better)} {verb} {reference['name']} in every objective; {run.columns['id'][best]} by {gains}."
+    return f"{len(better)} {verb} {reference['name']} (nowhere worse, somewhere better); {run.columns['id'][best]} by {gains}."
 
 
 def _common(run: Run) -> str:

@@ -19,21 +19,24 @@ from codesign.report.page import render
 from codesign.report.run import FILES, Run
 
 
-def check_writable(folder: Path) -> None:
-    """Make the folder; `ConfigError` when nothing can be written there."""
+def check_writable(folder: Path, key: str = "--out") -> None:
+    """Make the folder; `ConfigError` naming `key` when nothing can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"
         probe.write_text("")
         probe.unlink()
     except OSError as error:
-        raise ConfigError([Problem(shown_path(folder), 0, "--out", f"cannot be written: {error.strerror or error}")]) from None
+        raise ConfigError([Problem(shown_path(folder), 0, key, f"cannot be written: {error.strerror or error}")]) from None
 
 
 def _replace(path: Path, write: Callable[[Path], Any]) -> None:
     temporary = path.with_name(path.name + ".tmp")
-    write(temporary)
-    os.replace(temporary, path)
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_run(run: Run, folder: Path) -> list[Path]:
@@ -56,6 +59,9 @@ def read_run(folder: Path) -> Run:
         raise ConfigError([Problem(shown_path(folder), 0, "", "not a run folder (no manifest.json)" + nearest(folder.name, known))])
     try:
         data = json.loads(manifest.read_text(encoding="utf-8"))
+        missing = [key for key in ("title", "status", "labels", "units", "designs") if key not in data]
+        if not isinstance(data, dict) or missing:
+            raise ValueError(f"manifest.json lacks {', '.join(missing) or 'everything'}")
         return Run(data, pyarrow.parquet.read_table(table).to_pydict())
     except (OSError, ValueError) as error:
         raise ConfigError([Problem(shown_path(folder), 0, "", f"cannot be read: {error}")]) from None
@@ -73,5 +79,5 @@ def write_new(path: Path, text: str) -> None:
     """A new text file; an existing one is never overwritten."""
     if path.exists():
         raise ConfigError([Problem(shown_path(path), 0, "", "already exists; choose another name")])
-    check_writable(path.parent)
+    check_writable(path.parent, path.name)
     _replace(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

@@ -1,6 +1,7 @@
 """What does the report page show? One offline HTML file: the front, its reasons, its conditions."""
 
 import html
+import itertools
 import json
 from typing import Any
 
@@ -60,7 +61,7 @@ def hover_text(run: Run, number: int) -> str:
 def _series(run: Run, x: str, y: str, by: str | None) -> list[Series]:
     groups = sorted(set(run.columns[by])) if by else ["designs"]
     found = []
-    for colour, group in zip(PALETTE, groups, strict=False):
+    for colour, group in zip(itertools.cycle(PALETTE), groups, strict=False):
         rows = [i for i in range(run.size) if not by or run.columns[by][i] == group]
         texts = [hover_text(run, i) for i in rows]
         found.append(Series(str(group), [run.columns[x][i] for i in rows], [run.columns[y][i] for i in rows], texts, colour))
@@ -173,7 +174,7 @@ def render(run: Run) -> str:
 
     first = run.manifest["best"][run.manifest["objectives"][0]["name"]]
     figures = {"parallel": parallel_coordinates(run), "breakdown": breakdown_bars(run), "tornado": tornado(run, first)}
-    data = json.dumps(figures).replace("</", "<\\/")
+    data = json.dumps(figures).replace("<", "\\u003c")
     draw = "for(const[k,f]of Object.entries(FIGURES))Plotly.newPlot(k,f.data,f.layout,{responsive:true,displayModeBar:false});"
     script = f"<script>{get_plotlyjs()}</script><script>const FIGURES={data};{draw}</script>"
     return f"{head}{intro}{''.join(_sections(run, first))}</main>{script}</body></html>"

@@ -110,7 +110,7 @@ def _references(front: Front) -> list[dict[str, Any]]:
     for reference in front.study.file.references:
         data = describe(reference.design, reference.workload)
         own = signs * np.array([data["metrics"][n]["value"] for n in names])
-        better = [identifier(i) for i, p in enumerate(points) if dominates(p, own) or np.array_equal(p, own)]
+        better = [identifier(i) for i, p in enumerate(points) if dominates(p, own)]
         found.append({"name": reference.name, "dominated_by": better, **data})
     return found
 

@@ -31,7 +31,7 @@ def log_ticks(low: float, high: float) -> list[float]:
     """Round values between `low` and `high` for a logarithmic axis, four to nine of them.
 
     >>> log_ticks(1.0, 10.0)
-    [1.0, 2.0, 3.0, 5.0, 7.0, 10.0]
+    [1.0, 2.0, 5.0, 10.0]
     """
     for mantissas in ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 5, 7), (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), tuple(1 + i / 10 for i in range(90))):
         decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from codesign.config.problems import shown_path
@@ -26,11 +25,11 @@ def number(value: Any) -> str:
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> Table:
     """A plain table, first column left, the others right."""
-    result = Table(title=escape(title), title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+    result = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
     for place, column in enumerate(columns):
-        result.add_column(escape(column), justify="left" if place == 0 else "right", no_wrap=place == 0)
+        result.add_column(column, justify="left" if place == 0 else "right", no_wrap=place == 0)
     for row in rows:
-        result.add_row(*(escape(number(cell)) for cell in row))
+        result.add_row(*(number(cell) for cell in row))
     return result
 
 
@@ -96,15 +95,16 @@ def _active(run: Run) -> str:
 def print_run(run: Run, folder: Path, seconds: float, console: Console) -> None:
     """The summary of a finished or interrupted study."""
     m, place = run.manifest, shown_path(folder)
-    console.print(f"[bold]{m['title']}[/bold]\n{m['labels']['workload']} on variations of: {m['labels']['system']}")
+    console.print(m["title"], style="bold")
+    console.print(f"{m['labels']['workload']} on variations of: {m['labels']['system']}")
     if m["status"] != "complete":
-        console.print(f"[bold]The run was {m['status']}; the front may be incomplete.[/bold]")
+        console.print(f"The run was {m['status']}; the front may be incomplete.", style="bold")
     if not run.size:
         console.print(f"No design was found before that; {place} says so.")
         return
     console.print(table("Free", ["variable", "choices"], _inputs(run)), "")
     first = m["best"][m["objectives"][0]["name"]]
-    console.print(_best(run), *_choices(run), "", *findings(run), "", sep="\n", highlight=False)
+    console.print(_best(run), *_choices(run), "", *findings(run), "", sep="\n")
     for part in (_front(run), _breakdown(run, first), _sensitivities(run, first)):
         console.print(part, "")
     console.print(f"Limits within 1 %: {_active(run)}")
@@ -116,5 +116,6 @@ def print_run(run: Run, folder: Path, seconds: float, console: Console) -> None:
 
 
 def console() -> Console:
-    """A console as wide as the terminal, or wide enough for the tables when there is none."""
-    return Console(soft_wrap=True) if sys.stdout.isatty() else Console(soft_wrap=True, width=170)
+    """A console as wide as the terminal, or wide enough for the tables when there is none; texts are taken as they are."""
+    width = None if sys.stdout.isatty() else 170
+    return Console(soft_wrap=True, width=width, markup=False, highlight=False)

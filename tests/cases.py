@@ -1,0 +1,153 @@
+"""Which cases do the families run over? Everything that is shipped, found by looking, and a few hand-made mappings."""
+
+import functools
+import itertools
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from codesign import tree
+from codesign.api import load
+from codesign.config import load_design, load_study, load_system, load_workload
+from codesign.config.catalogue import SHIPPED, load_catalogue
+from codesign.design import Design, leaves, value_at, with_values
+from codesign.evaluate import evaluate
+from codesign.fields import as_float
+from codesign.mapping import parallelism
+from codesign.search.gradient import jacobian
+from codesign.search.space import cells_at, lanes
+from codesign.study import Study, cell_values, make_model
+from codesign.units import unit_factor
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = ROOT / "configs"
+WORKLOADS, STUDIES, DESIGNS = (sorted(p.stem for p in (CONFIGS / kind).glob("*.toml")) for kind in ("workloads", "studies", "designs"))
+
+Point = tuple[Design, Any]
+
+HAND_MADE: dict[str, tuple[str, str, str, dict[str, float]]] = {
+    "deepseek_v3": ("deepseek_h800", "deepseek_v3", "overlapped", {"dp": 128, "tp": 1, "pp": 16, "ep": 64, "etp": 1}),
+    "qwen3": ("deepseek_h800", "qwen3_235b_a22b", "full", {"dp": 64, "tp": 4, "pp": 2, "cp": 4, "ep": 32, "etp": 2}),
+    "gpt3_dense": ("deepseek_h800", "gpt3_175b", "full", {"dp": 16, "tp": 8, "pp": 16, "ep": 1, "etp": 1}),
+}
+
+
+def _references(study: str) -> list[str]:
+    data = tomllib.loads((CONFIGS / "studies" / f"{study}.toml").read_text(encoding="utf-8"))
+    return [f"{study}/{entry['name']}" for entry in data.get("reference", [])]
+
+
+BASES = [*HAND_MADE, *STUDIES]
+"""Designs with their workloads: hand-made ones and the base of every study."""
+POINTS = [*BASES, *(name for study in STUDIES for name in _references(study)), *(f"designs/{name}" for name in DESIGNS)]
+"""The bases, the references of every study, and every shipped design."""
+
+RESOURCES = {
+    "scale_up": ("cluster.device.scale_up.bandwidth",),
+    "scale_out": ("cluster.device.scale_out.bandwidth",),
+    "memory": ("cluster.device.package.memory.bandwidth",),
+    "matrix": ("cluster.device.package.die.peak_flops", "cluster.device.package.die.peak_flops_8bit"),
+}
+"""What a step can wait for: the leaves that state its rate."""
+
+
+@functools.cache
+def workload(name: str) -> Any:
+    """A shipped workload."""
+    return load_workload(CONFIGS / "workloads" / f"{name}.toml").module
+
+
+@functools.cache
+def system(name: str) -> Any:
+    """A shipped cluster."""
+    return load_system(CONFIGS / "systems" / f"{name}.toml").module
+
+
+LANES = 1024
+
+
+@functools.cache
+def study(name: str) -> Study:
+    """A shipped study, ready to be searched."""
+    return load(CONFIGS / "studies" / f"{name}.toml")
+
+
+def mapping(rules: str, **degrees: float) -> parallelism.Mapping:
+    """A mapping under a shipped schedule; degrees that are not given are 1."""
+    ones = dict.fromkeys(("dp", "tp", "pp", "cp", "ep", "etp", "micro_batch"), 1)
+    return parallelism.Mapping(schedule=load_catalogue(SHIPPED).rows["schedules"][rules].module, **(ones | degrees))
+
+
+@functools.cache
+def point(name: str) -> Point:
+    """The design and workload of one of `POINTS`."""
+    if name in HAND_MADE:
+        cluster, model, rules, degrees = HAND_MADE[name]
+        return Design(system(cluster), mapping(rules, **degrees)), workload(model)
+    if name.startswith("designs/"):
+        found = load_design(CONFIGS / f"{name}.toml")
+        return found.design, found.workload
+    base, file, _ = load_study(CONFIGS / "studies" / f"{name.split('/', maxsplit=1)[0]}.toml")
+    chosen = next((r for r in file.references if name.endswith(f"/{r.name}")), base)
+    return chosen.design, chosen.workload
+
+
+def changed(base: Point, values: Mapping[str, float]) -> Point:
+    """`base` with the leaves at the given paths replaced."""
+    return with_values(*base, {path: as_float(float(value)) for path, value in values.items()})
+
+
+def mapped(base: Point, **degrees: float) -> Point:
+    """`base` with other degrees of parallelism."""
+    return changed(base, {f"mapping.{name}": value for name, value in degrees.items()})
+
+
+def scheduled(base: Point, **rules: float) -> Point:
+    """`base` with other rules of the schedule."""
+    return changed(base, {f"mapping.schedule.{name}": value for name, value in rules.items()})
+
+
+def multiplied(base: Point, **factors: float) -> Point:
+    """`base` with some of its resources multiplied."""
+    return changed(base, {p: factor * float(value_at(*base, p)) for name, factor in factors.items() for p in RESOURCES[name]})
+
+
+compiled_batch = jax.jit(jax.vmap(evaluate))
+
+
+def sweep(base: Point, low: Mapping[str, float], high: Mapping[str, float]) -> Any:
+    """Metrics of [base, every leaf of `low` at its value, every leaf of `high` at its value], one row each."""
+    rows = [base] + [changed(base, {path: value}) for side in (low, high) for path, value in side.items()]
+    return compiled_batch(*tree.stack(rows))
+
+
+def steps(base: Point, share: float) -> dict[str, tuple[Any, float, float]]:
+    """Of each leaf that is no count its declaration, value, and an increment: `share` of it, or of its unit where it is 0."""
+    found = {}
+    for path, declared, value in (leaf for leaf in leaves(*base) if not leaf[1].whole):
+        found[path] = (declared, float(value), share * (abs(float(value)) or unit_factor(declared.unit)[0]))
+    return found
+
+
+@functools.cache
+def search_sample(name: str, dtype: str) -> dict[str, np.ndarray]:
+    """What the search of a study sees, stacked: values and slopes at the corners of its box, then inside it.
+
+    Cells are those with the least and the greatest value of each discrete choice, then random ones.
+    """
+    space, problem, generator = study(name).space, study(name), np.random.default_rng(0)
+    corners = np.array(list(itertools.product((0.0, 1.0), repeat=space.dimension))).T
+    z = np.concatenate([np.repeat(corners, LANES // 2 // corners.shape[1], axis=1), generator.random((space.dimension, LANES))], axis=1)
+    extremes = dict.fromkeys(int(f(column)) for column in problem.columns.values() for f in (np.argmin, np.argmax))
+    cells = np.resize([*extremes, *generator.integers(0, space.size, LANES)], LANES // 2 // corners.shape[1])
+    cells = np.concatenate([np.resize(cells, LANES // 2), generator.integers(0, space.size, LANES)])[:LANES]
+    kind = jnp.dtype(dtype)
+    model = make_model(problem.file, problem.design, problem.workload, kind)
+    leaves_of_cells = cells_at(cell_values(problem.file, problem.columns, kind), cells)
+    parts = jacobian(model, space)(lanes(z[:, :LANES], kind), leaves_of_cells)
+    return {key: np.stack(part) for key, part in zip(("objectives", "violations", "d_objectives", "d_violations"), parts, strict=True)}

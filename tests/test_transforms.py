@@ -1,0 +1,94 @@
+"""Is the model the same number eagerly, compiled, batched and in half the precision?"""
+
+import cases
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from cases import POINTS, STUDIES, WORKLOADS
+
+from codesign import tree
+from codesign.design import with_values
+from codesign.evaluate import evaluate
+from codesign.study import exact_metrics
+from codesign.workload.parameters import active_parameters, total_parameters
+
+TRACES: list[object] = []
+
+
+@jax.jit
+def compiled(design, workload):
+    """`evaluate`, which leaves a mark whenever it is traced."""
+    TRACES.append(jax.tree.structure((design, workload)))
+    return evaluate(design, workload)
+
+
+def _close(left, right, rtol=1e-12):
+    assert jax.tree.structure(left) == jax.tree.structure(right)
+    for a, b in zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True):
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=0)
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_eager_is_compiled_is_batched(name):
+    base = cases.point(name)
+    eager = evaluate(*base)
+    assert np.isfinite(jax.tree.leaves(eager)).all()
+    _close(eager, compiled(*base))
+    slower = cases.multiplied(base, scale_up=0.5, memory=0.9)
+    batch = jax.vmap(evaluate)(*tree.stack([slower, base]))
+    _close(eager, tree.take(batch, 1))
+    _close(evaluate(*slower), tree.take(batch, 0))
+
+
+def test_other_values_are_never_traced_again():
+    structures = {jax.tree.structure(cases.point(name)) for name in POINTS}
+    for name in POINTS:
+        base = cases.point(name)
+        compiled(*base)
+        compiled(*cases.mapped(cases.multiplied(base, scale_up=2), micro_batch=2))
+    assert len(TRACES) == len(structures)
+    assert set(TRACES) == structures
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_single_precision_is_close_to_double(name):
+    single, double = (cases.search_sample(name, dtype) for dtype in ("float32", "float64"))
+    np.testing.assert_allclose(single["violations"], double["violations"], atol=1e-5, rtol=0)
+    np.testing.assert_allclose(single["objectives"], double["objectives"], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_lane_of_the_search_is_the_design_it_stands_for(name):
+    study = cases.study(name)
+    cells = np.array([0, study.space.size // 2, study.space.size - 1])
+    x = np.sqrt(study.space.low * study.space.high)[:, None] * np.ones(len(cells))
+    metrics, _, _ = exact_metrics(study, x, cells)
+    for row, cell in enumerate(cells):
+        values = {path: column[cell] for path, column in study.columns.items()}
+        parts = {free.path: free.parts[int(values[free.path])] for free in study.file.discrete if free.parts}
+        values = {path: v for path, v in values.items() if path not in parts}
+        values |= {free.path: x[i, row] for i, free in enumerate(study.file.continuous)}
+        design = cases.changed(with_values(study.design, study.workload, parts), values)
+        _close(evaluate(*design), tree.take(metrics, row), rtol=1e-12)
+
+
+def test_designs_of_mixed_structure_keep_their_order():
+    workloads = [cases.workload(name) for name in WORKLOADS] * 2
+    assert len({jax.tree.structure(w) for w in workloads}) > 1
+
+    def sizes(w):
+        return {"total": total_parameters(w.model), "active": active_parameters(w.model)}
+
+    batch = tree.evaluate_all(sizes, workloads)
+    expected = [sizes(w) for w in workloads]
+    assert len({float(e["total"]) for e in expected}) == len(WORKLOADS)
+    for name in ("total", "active"):
+        np.testing.assert_allclose(batch[name], [e[name] for e in expected], rtol=1e-14)
+
+
+def test_stack_and_take_are_inverse():
+    workloads = [cases.workload(name) for name in ("mixtral_8x7b", "gpt3_175b", "qwen3_235b_a22b")]
+    stacked = tree.stack(workloads)
+    _close(tree.take(stacked, 2), workloads[2], rtol=0)
+    _close(tree.take(stacked, jnp.array([2, 0])), tree.stack([workloads[2], workloads[0]]), rtol=0)
