@@ -4,6 +4,7 @@ Elasticity = d log metric / d log constant = (x / f) df / dx, exact by reverse m
 means that 1 % more of the constant gives 0.3 % more of the metric.
 """
 
+import functools
 from typing import Any
 
 import jax
@@ -35,16 +36,22 @@ def elasticities(design: Design, workload: Workload, metrics: tuple[str, ...]) -
 
 def _elasticities(design: Design, workload: Workload, metrics: tuple[str, ...]) -> dict[str, dict[str, float]]:
     constants = {path: jnp.asarray(value) for path, (_, value) in continuous_leaves(design, workload).items()}
+    slopes = _slopes(constants, design, workload, metrics)
+    found = {}
+    for name, slope in zip(metrics, slopes, strict=True):
+        scaled = {path: float(slope[path] * constants[path]) for path in constants}
+        found[name] = dict(sorted(scaled.items(), key=lambda item: -abs(item[1])))
+    return found
+
+
+@functools.partial(jax.jit, static_argnames="metrics")
+def _slopes(constants: dict[str, Any], design: Design, workload: Workload, metrics: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
+    """d log metric / d constant, one dictionary per metric; compiled once per structure of design."""
 
     def logs(values: dict[str, Any]) -> tuple[Any, ...]:
         result = evaluate(*with_values(design, workload, values))
         return tuple(jnp.log(getattr(result, name)) for name in metrics)
 
     out, pull = jax.vjp(logs, constants)
-    found = {}
-    for row, name in enumerate(metrics):
-        seed = tuple(jnp.ones_like(v) if i == row else jnp.zeros_like(v) for i, v in enumerate(out))
-        (slope,) = pull(seed)
-        scaled = {path: float(slope[path] * constants[path]) for path in constants}
-        found[name] = dict(sorted(scaled.items(), key=lambda item: -abs(item[1])))
-    return found
+    ones = [tuple(jnp.ones_like(v) if i == row else jnp.zeros_like(v) for i, v in enumerate(out)) for row in range(len(metrics))]
+    return tuple(pull(seed)[0] for seed in ones)

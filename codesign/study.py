@@ -19,7 +19,8 @@ from codesign.metrics import Metrics
 from codesign.objectives import OBJECTIVES, log_objectives
 from codesign.pareto import hypervolume, nondominated, thin
 from codesign.search.run import Budget, Found, Progress, search
-from codesign.search.space import Lanes, Model, Space, neighbours
+from codesign.search.sample import CHUNK
+from codesign.search.space import Lanes, Model, Space, cells_at, lanes, neighbours
 from codesign.units import show
 from codesign.workload.training import Workload
 
@@ -231,16 +232,33 @@ class Front(NamedTuple):
         return with_values(*point, {path: jnp.asarray(value, dtype=float) for path, value in numbers.items()})
 
 
-def exact_metrics(study: Study, x: np.ndarray, cell: np.ndarray) -> tuple[Metrics, np.ndarray, np.ndarray]:
-    """Metrics, log objectives (o, n) and violations (g, n) of values (d, n) in cells (n,), in float64."""
-    columns = {path: column[cell] for path, column in study.columns.items()}
-    values = cell_values(study.file, columns, jnp.float64)
-    values |= {free.path: jnp.asarray(x[i], dtype=jnp.float64) for i, free in enumerate(study.file.continuous)}
-    metrics = evaluate(*with_values(study.design, study.workload, values))
-    metrics = jax.tree.map(lambda leaf: np.broadcast_to(np.asarray(leaf), (len(cell),)), metrics)
-    objectives, broken = results(metrics, study.file)
-    stacked = (np.stack([np.broadcast_to(np.asarray(v), (len(cell),)) for v in group]) for group in (objectives, broken))
-    return metrics, *stacked
+Exact = Callable[[np.ndarray, np.ndarray], tuple[Metrics, np.ndarray, np.ndarray]]
+"""(values (d, n), cells (n,)) -> metrics, log objectives (o, n), violations (g, n), all in float64."""
+
+
+def make_exact_evaluation(study: Study) -> Exact:
+    """Compiled evaluation in float64, in chunks padded to one shape."""
+    cells = cell_values(study.file, study.columns, jnp.float64)
+    paths = [free.path for free in study.file.continuous]
+
+    @jax.jit
+    def compiled(x: Lanes, cell: dict[str, Any]) -> Any:
+        metrics = evaluate(*with_values(study.design, study.workload, cell | dict(zip(paths, x, strict=True))))
+        found = metrics, *results(metrics, study.file)
+        return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, x[0].shape), found)
+
+    def exact(x: np.ndarray, cell: np.ndarray) -> tuple[Metrics, np.ndarray, np.ndarray]:
+        chunks = []
+        for start in range(0, max(len(cell), 1), CHUNK):
+            index = np.clip(np.arange(start, start + CHUNK), 0, max(len(cell) - 1, 0))
+            if len(cell):
+                chunks.append(compiled(lanes(x[:, index], jnp.float64), cells_at(cells, cell[index])))
+            else:
+                chunks.append(compiled(lanes(np.repeat(study.space.low[:, None], CHUNK, 1), jnp.float64), cells_at(cells, index)))
+        whole = jax.tree.map(lambda *parts: np.concatenate(parts)[: len(cell)], *chunks)
+        return whole[0], np.stack(whole[1]), np.stack(whole[2])
+
+    return exact
 
 
 def solve(study: Study, seed: int, watch: Callable[[Progress], None]) -> Front:
@@ -251,21 +269,21 @@ def solve(study: Study, seed: int, watch: Callable[[Progress], None]) -> Front:
     """
     settings = study.file.search
     budget = Budget(seed, settings["rounds"], settings["directions"], settings["lanes"], settings["generations"])
-    model = make_model(study.file, study.design, study.workload, jnp.float32)
+    model, exact = make_model(study.file, study.design, study.workload, jnp.float32), make_exact_evaluation(study)
     found = search(model, study.space, budget, len(study.file.objectives), watch)
     if not found.archive.size and found.interrupted:
         raise Interrupted
     if not found.archive.size:
-        raise _infeasible(study, found)
-    return _exact_front(study, found, seed)
+        raise _infeasible(study, found, exact)
+    return _exact_front(study, found, seed, exact)
 
 
-def _exact_front(study: Study, found: Found, seed: int) -> Front:
+def _exact_front(study: Study, found: Found, seed: int, exact: Exact) -> Front:
     archive = found.archive
-    _, objectives, broken = exact_metrics(study, archive.x, archive.cell)
+    _, objectives, broken = exact(archive.x, archive.cell)
     keep = np.flatnonzero(np.all(broken <= 0, axis=0) & np.all(np.isfinite(objectives), axis=0))
     if not len(keep):
-        raise _infeasible(study, found)
+        raise _infeasible(study, found, exact)
     keep = keep[nondominated(objectives[:, keep].T)]
     keep = keep[np.argsort(objectives[0, keep])]
     reference, low = _corner(found, objectives[:, keep])
@@ -273,10 +291,10 @@ def _exact_front(study: Study, found: Found, seed: int) -> Front:
     snapped = study.space.snap(relaxed.x, relaxed.cell)
     volumes = [_volume(objectives[:, keep], low, reference)]
     for x, slack in ((relaxed.x, 1e-6), (snapped, 0.0)):
-        _, points, over = exact_metrics(study, x, relaxed.cell)
+        _, points, over = exact(x, relaxed.cell)
         volumes.append(_volume(points[:, np.all(over <= slack, axis=0)], low, reference))
     keep = keep[thin(objectives[:, keep].T, study.file.search["front"])]
-    metrics, _, broken = exact_metrics(study, archive.x[:, keep], archive.cell[keep])
+    metrics, _, broken = exact(archive.x[:, keep], archive.cell[keep])
     columns = {path: column[archive.cell[keep]] for path, column in study.columns.items()}
     values = {free.path: archive.x[i, keep] for i, free in enumerate(study.file.continuous)}
     return Front(study, columns, values, metrics, broken, found, Volumes(*volumes), seed)
@@ -296,11 +314,11 @@ def _corner(found: Found, objectives: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return high + 0.1 * np.maximum(high - low, 1e-9), low
 
 
-def _infeasible(study: Study, found: Found) -> Infeasible:
+def _infeasible(study: Study, found: Found, exact: Exact) -> Infeasible:
     """The limit that bars the least violating sample, as a record."""
     cell = found.nearest_cell
     x = study.space.snap(np.asarray(found.nearest_values)[:, None], np.array([cell]))[:, 0]
-    metrics, _, _ = exact_metrics(study, x[:, None], np.array([cell]))
+    metrics, _, _ = exact(x[:, None], np.array([cell]))
     one = jax.tree.map(lambda leaf: leaf[0], metrics)
     units = quantities(Metrics)
     worst = [r for r in records(one) if r.gap > 0]

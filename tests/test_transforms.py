@@ -10,7 +10,7 @@ from cases import POINTS, STUDIES, WORKLOADS
 from codesign import tree
 from codesign.design import with_values
 from codesign.evaluate import evaluate
-from codesign.study import exact_metrics
+from codesign.study import make_exact_evaluation
 from codesign.workload.parameters import active_parameters, total_parameters
 
 TRACES: list[object] = []
@@ -63,7 +63,7 @@ def test_a_lane_of_the_search_is_the_design_it_stands_for(name):
     study = cases.study(name)
     cells = np.array([0, study.space.size // 2, study.space.size - 1])
     x = np.sqrt(study.space.low * study.space.high)[:, None] * np.ones(len(cells))
-    metrics, _, _ = exact_metrics(study, x, cells)
+    metrics, _, _ = make_exact_evaluation(study)(x, cells)
     for row, cell in enumerate(cells):
         values = {path: column[cell] for path, column in study.columns.items()}
         parts = {free.path: free.parts[int(values[free.path])] for free in study.file.discrete if free.parts}
