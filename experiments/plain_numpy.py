@@ -16,7 +16,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "min": np.minimum, "exp": np.exp, "log": np.log, "abs": np.abs, "ceil": np.ceil, "floor": np.floor, "pow": np.power, "sqrt": np.sqrt,
     "ge": np.greater_equal, "gt": np.greater, "le": np.less_equal, "lt": np.less, "eq": np.equal, "ne": np.not_equal, "and": np.logical_and,
     "or": np.logical_or, "not": np.logical_not, "lgamma": gammaln, "sign": np.sign, "is_finite": np.isfinite,
-    "log1p": np.log1p, "square": np.square,
+    "log1p": np.log1p, "expm1": np.expm1, "square": np.square,
 }  # fmt: skip
 
 

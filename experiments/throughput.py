@@ -103,7 +103,7 @@ def main() -> int:
     rows = []
     for name in STUDIES:
         command = [sys.executable, str(Path(__file__)), "--measure", name]
-        output = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | {"JAX_PLATFORMS": "cpu"}).stdout
+        output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | {"JAX_PLATFORMS": "cpu"}).stdout
         rows += rows_of(name, json.loads(output.splitlines()[-1]))
     assumptions = [
         f"{os.cpu_count()} cores, CPU, float32, medians of {REPEATS} runs; rates without suffix are for batches of {BATCH:,}",

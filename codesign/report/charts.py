@@ -75,10 +75,11 @@ def breakdown_bars(run: Run) -> dict[str, Any]:
 def short_path(path: str) -> str:
     """The last parts of a path: enough to tell constants apart.
 
-    >>> short_path("cluster.device.package.die.peak_flops")
-    'die peak flops'
+    >>> short_path("cluster.device.scale_up.link.energy_serdes")
+    'scale up link energy serdes'
     """
-    return " ".join(path.split(".")[-2:]).replace("_", " ")
+    parts = path.split(".")
+    return " ".join(parts[-3:] if parts[-2] in ("link", "switch") else parts[-2:]).replace("_", " ")
 
 
 def tornado(run: Run, design: str, count: int = 12) -> dict[str, Any]:
