@@ -14,7 +14,7 @@ from codesign.constraints import CONSTRAINTS, Record, records, violation, violat
 from codesign.design import Design, value_at, with_values
 from codesign.evaluate import evaluate
 from codesign.fields import Scalar, quantities
-from codesign.mapping.lattice import data_parallel_degree, divides, legality
+from codesign.mapping.lattice import data_parallel_degree, exact_pods, legality
 from codesign.metrics import Metrics
 from codesign.objectives import OBJECTIVES, log_objectives
 from codesign.pareto import hypervolume, nondominated, thin
@@ -25,6 +25,7 @@ from codesign.units import show
 from codesign.workload.training import Workload
 
 POD = "cluster.pod.size"
+LEAN_STEPS = 8
 DEGREES = ("dp", "tp", "pp", "cp", "ep", "etp", "micro_batch")
 
 
@@ -85,13 +86,11 @@ def _degrees_and_shapes(columns: dict[str, np.ndarray], design: Design, workload
 
 
 def _pod_rule(file: StudyFile, degrees: dict, design: Design) -> np.ndarray:
-    """Whole tensor-parallel groups in a pod, or whole pods in a group: where placement is exact."""
-    free = next((f for f in file.continuous if f.path == POD), None)
-    if free is None:
-        pod = np.full_like(degrees["tp"], float(design.cluster.pod.size))
-        return divides(degrees["tp"], pod) | divides(pod, degrees["tp"])
-    step = np.maximum(degrees["tp"], free.step)
-    return np.floor(free.high / step) * step >= free.low
+    """Can a pod be built in which placement is exact? A pod that is given is taken as it is."""
+    if not any(f.path == POD for f in file.continuous):
+        return np.ones(len(degrees["tp"]), dtype=bool)
+    tables, which = _pod_tables(file, degrees)
+    return np.array([len(table) > 0 for table in tables])[which]
 
 
 def broken_rules(design: Design, workload: Workload) -> list[str]:
@@ -104,7 +103,7 @@ def legal_columns(file: StudyFile, design: Design, workload: Workload) -> dict[s
     """The legal combinations of the discrete choices, with dp filled in; `NoLegalMapping` if there is none."""
     columns = _grid(file)
     degrees, shapes = _degrees_and_shapes(columns, design, workload)
-    rules = legality(degrees, shapes) | {"pods hold whole tensor-parallel groups": _pod_rule(file, degrees, design)}
+    rules = legality(degrees, shapes) | {"a pod holds whole tensor-parallel groups and expert sets": _pod_rule(file, degrees, design)}
     allowed = np.all(list(rules.values()), axis=0)
     if not allowed.any():
         total = allowed.size
@@ -127,24 +126,38 @@ def cell_values(file: StudyFile, columns: dict[str, np.ndarray], dtype: Any) -> 
     return values
 
 
-def pod_multiple(columns: dict[str, np.ndarray], design: Design, workload: Workload) -> np.ndarray:
-    """Devices a pod is a multiple of: whole tensor-parallel groups, so that none straddles two pods."""
-    return _column("mapping.tp", columns, design, workload)
+def _pod_tables(file: StudyFile, degrees: dict) -> tuple[list[np.ndarray], np.ndarray]:
+    """The buildable pods of every distinct mapping, and the table that each cell uses."""
+    free = next(f for f in file.continuous if f.path == POD)
+    keys = np.stack([degrees["tp"], degrees["ep"] * degrees["etp"]], axis=1)
+    distinct, which = np.unique(keys, axis=0, return_inverse=True)
+    return [exact_pods(tp, spread, free.low, free.high, free.step) for tp, spread in distinct], which.ravel()
 
 
-def snapper(file: StudyFile, design: Design, workload: Workload, columns: dict[str, np.ndarray]) -> Callable:
-    """Rounds continuous values to what is built: whole steps, pods of whole tensor-parallel groups."""
-    steps = np.array([free.step for free in file.continuous])
-    groups = pod_multiple(columns, design, workload)
-    low, high = np.array([f.low for f in file.continuous]), np.array([f.high for f in file.continuous])
-    pods = np.array([free.path == POD for free in file.continuous])
+def _nearest(tables: list[np.ndarray], which: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """For every value the nearest entry, in ratio, of the table it uses."""
+    found = values.copy()
+    for number in np.unique(which):
+        lanes_here, table = which == number, np.log(tables[number])
+        middle = (table[1:] + table[:-1]) / 2
+        found[lanes_here] = tables[number][np.searchsorted(middle, np.log(values[lanes_here]))]
+    return found
+
+
+def snapper(file: StudyFile, degrees: dict) -> Callable:
+    """Rounds continuous values to what is built: whole steps, pods in which placement is exact."""
+    steps = np.array([free.step for free in file.continuous])[:, None]
+    low, high = np.array([f.low for f in file.continuous])[:, None], np.array([f.high for f in file.continuous])[:, None]
+    pod = next((row for row, free in enumerate(file.continuous) if free.path == POD), None)
+    tables, which = _pod_tables(file, degrees) if pod is not None else ([], np.zeros(0))
+    safe = np.where(steps > 0, steps, 1.0)
+    smallest, largest = np.ceil(low / safe - 1e-9), np.floor(high / safe + 1e-9)
 
     def snap(x: np.ndarray, cell: np.ndarray) -> np.ndarray:
-        step = np.where(pods[:, None], np.maximum(groups[cell][None, :], steps[:, None]), steps[:, None])
-        safe = np.where(step > 0, step, 1.0)
-        smallest, largest = np.ceil(low[:, None] / safe - 1e-9), np.floor(high[:, None] / safe + 1e-9)
-        whole = np.clip(np.round(x / safe), smallest, np.maximum(largest, smallest)) * safe
-        return np.where(step > 0, whole, np.clip(x, low[:, None], high[:, None]))
+        whole = np.where(steps > 0, np.clip(np.round(x / safe), smallest, largest) * safe, np.clip(x, low, high))
+        if pod is not None:
+            whole[pod] = _nearest(tables, which[cell], x[pod])
+        return whole
 
     return snap
 
@@ -183,8 +196,9 @@ def prepare(file: StudyFile, design: Design, workload: Workload) -> Study:
     """The study as a search problem."""
     columns = legal_columns(file, design, workload)
     low, high = np.array([f.low for f in file.continuous]), np.array([f.high for f in file.continuous])
+    degrees, _ = _degrees_and_shapes(columns, design, workload)
     codes = np.stack([columns[free.path] for free in file.discrete], axis=1) if file.discrete else np.zeros((1, 1))
-    space = Space(low, high, cell_values(file, columns, jnp.float32), neighbours(codes), snapper(file, design, workload, columns))
+    space = Space(low, high, cell_values(file, columns, jnp.float32), neighbours(codes), snapper(file, degrees))
     return Study(file, design, workload, columns, space)
 
 
@@ -278,8 +292,29 @@ def solve(study: Study, seed: int, watch: Callable[[Progress], None]) -> Front:
     return _exact_front(study, found, seed, exact)
 
 
+def lean(study: Study, x: np.ndarray, cell: np.ndarray, exact: Exact) -> np.ndarray:
+    """The same designs with every continuous variable at the smallest value that is no worse in any objective.
+
+    By bisection, one variable after the other: a design that keeps no idle pod or bandwidth
+    says what it needs. Where the objectives are not monotone the result is still no worse.
+    """
+    _, goal, _ = exact(x, cell)
+    for row in range(len(x)):
+        low = np.full(x.shape[1], study.space.low[row])
+        for _ in range(LEAN_STEPS):
+            trial = x.copy()
+            trial[row] = np.sqrt(low * x[row])
+            trial = study.space.snap(trial, cell)
+            _, objectives, broken = exact(trial, cell)
+            good = np.all(objectives <= goal + 1e-12, axis=0) & np.all(broken <= 0, axis=0)
+            low = np.where(good, low, np.maximum(trial[row], low))
+            x = np.where(good, trial, x)
+    return x
+
+
 def _exact_front(study: Study, found: Found, seed: int, exact: Exact) -> Front:
     archive = found.archive
+    archive = archive._replace(x=lean(study, archive.x, archive.cell, exact))
     _, objectives, broken = exact(archive.x, archive.cell)
     keep = np.flatnonzero(np.all(broken <= 0, axis=0) & np.all(np.isfinite(objectives), axis=0))
     if not len(keep):

@@ -38,7 +38,7 @@ def _print(data: dict[str, Any], labels: dict[str, str]) -> None:
     total = sum(data["breakdown"].values())
     terms = sorted(data["breakdown"].items(), key=lambda t: -t[1])
     rows = [[name, f"{1e3 * t:.3f} ms", f"{100 * t / total:.1f} %"] for name, t in terms if t > 0]
-    out.print(table(f"Step time {total:.4g} s", ["term", "time", "share"], rows), "")
+    out.print(table(f"Step time {total:.4g} s, bound by {data['bottleneck']}", ["term", "time", "share"], rows), "")
     rows = [[name, show(value, "GB")] for name, value in data["memory"].items()]
     out.print(table("Memory on the fullest device", ["part", "size"], rows), "")
     rows = [

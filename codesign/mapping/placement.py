@@ -3,7 +3,8 @@
 Groups are placed innermost first: tensor, context, expert, data, pipeline. A group of n
 ranks whose neighbours are `stride` devices apart has clip(pod / stride, 1, n) of its ranks
 in each pod. The formula is the real-valued relaxation; it is exact when strides divide the
-pod, which the lattice and the rounding of studies see to.
+pod and groups and pods hold one another evenly, which the rounding of studies sees to
+(`lattice.exact_pods`).
 """
 
 from typing import NamedTuple

@@ -96,6 +96,7 @@ def describe(design: Any, workload: Any) -> dict[str, Any]:
     return {
         "metrics": {name: {"value": float(getattr(metrics, name)), "unit": q.unit} for name, q in declared.items()},
         "breakdown": {name: float(term) for name, term in metrics.breakdown.items()},
+        "bottleneck": max(metrics.breakdown, key=lambda name: float(metrics.breakdown[name])),
         "memory": {name: float(part) for name, part in metrics.memory_parts.items()},
         "constraints": [record._asdict() | {"met": record.gap <= 0} for record in records(metrics)],
     }
