@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 BAD_INPUT, INFEASIBLE, INTERRUPTED = 2, 3, 130
+SETTING = "Change a design path (cluster.devices=16384) or a key of the study (search.seed=3)."
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 
 
@@ -76,12 +77,21 @@ def main() -> None:
 
 @main.command()
 @click.argument("study", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/NAME]")
-@click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change the study, e.g. --set cluster.devices=16384.")
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/ and the name of the study]")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help=SETTING,
+)
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the search.")
 @JSON
 def optimize(study: Path, out: Path | None, settings: tuple[str, ...], seed: int | None, as_json: bool) -> None:
-    """Find the Pareto-optimal designs of STUDY.toml and write a run folder."""
+    """Find the Pareto-optimal designs of STUDY.toml and write a run folder.
+
+    Exit codes: 0 ok, 2 bad input, 3 infeasible, 130 interrupted (the folder holds what was found).
+    """
     with told(as_json):
         from codesign.commands.optimize import run_study
 

@@ -41,7 +41,9 @@ CONSTRAINTS = {
         Constraint("package area", "package_area", "area_limit", "fewer stacks, less bandwidth, a denser link, a larger area limit"),
         Constraint("memory edge", "memory_edge", "memory_edge_limit", "fewer stacks, narrower stacks, more dies in the row"),
         Constraint("die edge", "die_edge", "die_edge_limit", "less bandwidth, fewer stacks, a link that needs no die edge"),
-        Constraint("package edge", "package_edge", "package_edge_limit", "less bandwidth, more wavelengths per fibre, a larger package"),
+        Constraint(
+            "package edge", "package_edge", "package_edge_limit", "less bandwidth, a link with more bandwidth per engine, a larger package"
+        ),
         Constraint("pod radix", "pod_size", "pod_radix", "a smaller pod, a switch with more ports"),
         Constraint("link reach", "pod_span", "link_reach", "a smaller pod, denser racks, optical links"),
         Constraint("devices", "ranks", "cluster_size", "smaller dp, tp, pp or cp, a larger cluster"),

@@ -40,7 +40,7 @@ def _limits(design: Design) -> dict[str, Scalar]:
     return {
         "memory_limit": package.memory_capacity,
         "power_limit": package.power_limit,
-        "die_power": power.compute_power(package) + power.in_package_link_power(device),
+        "die_power": power.compute_power(package) + power.die_link_power(device),
         "die_power_limit": power.die_power_limit(package),
         "area_limit": package.area_limit,
         "memory_edge": floorplan.memory_edge_demand(package),
@@ -94,7 +94,8 @@ def evaluate(design: Design, workload: Workload) -> Metrics:
     step = _step(design, workload)
     memory = footprint(workload, design.mapping, share(workload, design.mapping))
     network = _network_power(design)
-    energy = power.step_energy(design.cluster, step.time, step.flops, step.memory_bytes, network)
+    work = power.work_energy(device.package, *step.work[1:])
+    energy = power.step_energy(design.cluster, design.mapping.ranks, work, step.time, network)
     achieved = model_flops(workload) / (step.time * design.cluster.devices)
     return Metrics(
         breakdown=step.breakdown,

@@ -31,7 +31,7 @@ class Metrics(eqx.Module):
     resident_bytes: Scalar = quantity("GB", "memory in use on the fullest device")
     memory_limit: Scalar = quantity("GB", "memory a job can use")
     power_limit: Scalar = quantity("W", "power the package may dissipate")
-    die_power: Scalar = quantity("W", "compute and in-package links at full rate")
+    die_power: Scalar = quantity("W", "compute, serialisers and die-to-die hops at full rate")
     die_power_limit: Scalar = quantity("W", "heat the cooling takes from the dies")
     area_limit: Scalar = quantity("mm2", "largest package area")
     memory_edge: Scalar = quantity("mm", "die edge taken by memory stacks")

@@ -69,7 +69,7 @@ def test_evaluate(limit, tmp_path):
     assert (result.exit_code, broken) == ((0, []) if limit == "3200 W" else (3, ["package power"]))
     text = invoke("evaluate", design).stdout
     assert ("BROKEN" in text) == bool(broken)
-    assert "step_time" in text
+    assert "step time" in text
 
 
 # list, new, check

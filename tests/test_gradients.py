@@ -79,8 +79,10 @@ COLLECTIVES = [f for name, f in vars(collectives).items() if name.endswith("_tim
 
 @pytest.mark.parametrize("function", COLLECTIVES, ids=lambda f: f.__name__)
 def test_collectives_have_exact_gradients(function):
+    relayed = (lambda size: (size, 0.7 * size)) if "relayed" in function.__name__ else (lambda size: (size,))
+
     def seconds(v):
-        return function(v[0], Group(v[1], v[2]), Tier(v[3], v[4]), Tier(v[5], v[6]))
+        return function(*relayed(v[0]), Group(v[1], v[2]), Tier(v[3], v[4]), Tier(v[5], v[6]))
 
     sizes = [(1, 1), (8, 1), (8, 8), (8, 4), (64, 16), (7.3, 2.9)]
     points = jnp.array([[s, n, p, 4e12, 2e-7, 5e10, 5e-6] for n, p in sizes for s in (0.0, 1e3, 1e9)])

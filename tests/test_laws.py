@@ -171,11 +171,48 @@ def test_each_zero_stage_shards_one_more_state(base):
 
 @pytest.mark.parametrize("rule", ["recompute_core", "recompute_layer"])
 def test_recomputation_trades_time_for_memory(base, rule):
-    start = {"recompute_core": 0, "recompute_layer": 0, "tensor_overlap": 0, "expert_overlap": 0, "gradient_overlap": 0}
+    start = {
+        "recompute_core": 0,
+        "recompute_layer": 0,
+        "tensor_overlap": 0,
+        "expert_overlap": 0,
+        "gradient_overlap": 0,
+        "fused_attention": 0,
+    }
     without, with_it = evaluate(*scheduled(base, **start)), evaluate(*scheduled(base, **(start | {rule: 1})))
     assert with_it.memory_parts["activations"] < without.memory_parts["activations"]
     assert with_it.step_time > without.step_time
     assert with_it.model_utilisation < without.model_utilisation
+
+
+def test_a_fused_core_keeps_no_scores_to_recompute(base):
+    parts = {
+        (fused, again): evaluate(*scheduled(base, fused_attention=fused, recompute_core=again, recompute_layer=0))
+        for fused in (0, 1)
+        for again in (0, 1)
+    }
+    activations = {key: float(m.memory_parts["activations"]) for key, m in parts.items()}
+    assert activations[1, 0] == activations[1, 1] == pytest.approx(activations[0, 1], rel=1e-14)
+    assert parts[0, 0].breakdown["attention core"] >= parts[1, 0].breakdown["attention core"]
+
+
+def test_a_relay_never_sends_more_across(base):
+    direct, relayed = (evaluate(*scheduled(base, relay=r, split_groups=1, expert_overlap=0)) for r in (0, 1))
+    if float(base[0].mapping.expert_set) > float(base[0].cluster.pod.size):
+        assert relayed.breakdown["all-to-all"] <= direct.breakdown["all-to-all"]
+
+
+def test_devices_without_a_rank_idle_but_do_no_work(base):
+    half = changed(base, {"mapping.dp": float(base[0].mapping.dp) / 2})
+    facility, package = base[0].cluster.facility, base[0].cluster.device.package
+    idle = float(base[0].cluster.devices * (package.dies * package.die.static_power + facility.host_power))
+
+    def work(point):
+        metrics = evaluate(*point)
+        drawn = float(metrics.energy_per_step / facility.power_usage_effectiveness)
+        return drawn - float(metrics.step_time) * (idle + float(metrics.network_power))
+
+    assert work(half) == pytest.approx(work(base), rel=0.05)
 
 
 def test_more_memory_relieves_the_memory_limit_alone(base):

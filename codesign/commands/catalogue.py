@@ -6,10 +6,13 @@ from typing import Any
 import click
 
 from codesign.cli import INFEASIBLE, emit, say
-from codesign.config.catalogue import TABLES, config_folder, load_catalogue, shipped_text
+from codesign.config.catalogue import TABLES, Row, config_folder, load_catalogue, shipped_text
 from codesign.config.document import read_document
 from codesign.config.problems import ConfigError, Problem, nearest
+from codesign.report.charts import with_unit
 from codesign.report.terminal import console, table
+from codesign.tree import leaves
+from codesign.units import to_unit
 
 FILES = ("workloads", "systems", "studies", "designs")
 TOPOLOGIES = {"switched_pod": "scale-up: one layer of switches, every device one hop apart", "fat_tree": "scale-out: folded Clos, T tiers"}
@@ -24,7 +27,7 @@ def entries(kind: str) -> list[dict[str, Any]]:
     catalogue = load_catalogue(folder)
     if kind in catalogue.rows:
         rows = catalogue.rows[kind].values()
-        return [{"name": r.name, "label": r.label, "source": r.raw.get("source", ""), "note": r.note} for r in rows]
+        return [{"name": r.name, "label": r.label, "source": r.raw.get("source", ""), "note": r.note, "values": _values(r)} for r in rows]
     if kind == "sources":
         return [{"name": key, "label": s["title"], "where": s["where"]} for key, s in catalogue.sources.items()]
     if kind == "objectives":
@@ -36,6 +39,25 @@ def entries(kind: str) -> list[dict[str, Any]]:
 
         return [{"name": c.name, "label": f"{c.demand} <= {c.bound}", "levers": c.levers} for c in CONSTRAINTS.values()]
     return [{"name": name, "label": label} for name, label in TOPOLOGIES.items()]
+
+
+def _values(row: Row) -> dict[str, dict[str, Any]]:
+    """The numbers of a part in display units, with range and source."""
+    found = {}
+    for path, declared, value in leaves(row.module):
+        number = row.provenance[path]
+        ends = {name: None if end is None else to_unit(end, declared.unit) for name, end in (("low", number.low), ("high", number.high))}
+        found[path] = {"default": to_unit(float(value), declared.unit), **ends, "unit": declared.unit, "source": number.source}
+    return found
+
+
+def _print_parts(kind: str, found: list[dict[str, Any]]) -> None:
+    """One column per part, one line per quantity."""
+    out = console()
+    out.print(table(kind, ["name", "label"], [[e["name"], e["label"]] for e in found]), "")
+    first = found[0]["values"]
+    rows = [[with_unit(path, v["unit"]), *(e["values"][path]["default"] for e in found)] for path, v in first.items()]
+    out.print(table("values; --json has ranges and sources", ["quantity", *(e["name"] for e in found)], rows))
 
 
 KINDS = (*TABLES, *FILES, "sources", "objectives", "constraints", "topologies")
@@ -51,6 +73,9 @@ def run_list(kind: str | None, as_json: bool) -> None:
     found = entries(kind)
     if as_json:
         emit({kind: found})
+        return
+    if kind in TABLES:
+        _print_parts(kind, found)
         return
     columns = [c for c in ("name", "label", "sense", "where", "source", "note", "levers") if any(e.get(c) for e in found)]
     console().print(table(kind, columns, [[e.get(c, "") for c in columns] for e in found]))

@@ -32,8 +32,10 @@ def run_evaluate(path: Path, as_json: bool) -> int:
 
 def _print(data: dict[str, Any], labels: dict[str, str]) -> None:
     out = console()
-    out.print(f"{labels['workload']} on {labels['system']}\n", style="bold")
-    rows = [[name, show(m["value"], m["unit"])] for name, m in data["metrics"].items() if not name.endswith("_limit")]
+    out.print(f"{labels['title']}\n{labels['workload']} on {labels['system']}\n", style="bold")
+    if data["broken_rules"]:
+        out.print(*(f"The mapping breaks a rule: {rule}." for rule in data["broken_rules"]), "", sep="\n")
+    rows = [[name.replace("_", " "), show(m["value"], m["unit"])] for name, m in data["metrics"].items() if not name.endswith("_limit")]
     out.print(table("Metrics", ["metric", "value"], rows), "")
     total = sum(data["breakdown"].values())
     terms = sorted(data["breakdown"].items(), key=lambda t: -t[1])
@@ -42,12 +44,10 @@ def _print(data: dict[str, Any], labels: dict[str, str]) -> None:
     rows = [[name, show(value, "GB")] for name, value in data["memory"].items()]
     out.print(table("Memory on the fullest device", ["part", "size"], rows), "")
     rows = [
-        [c["name"], show(c["demand"], c["unit"]), show(c["bound"], c["unit"]), "met" if c["met"] else "BROKEN: " + c["levers"]]
-        for c in data["constraints"]
+        [c["name"], show(c["demand"], c["unit"]), show(c["bound"], c["unit"]), "met" if c["met"] else "BROKEN"] for c in data["constraints"]
     ]
-    out.print(table("Limits, the nearest first", ["limit", "demand", "bound", ""], rows), "")
-    if data["broken_rules"]:
-        out.print(*(f"The mapping breaks a rule: {rule}." for rule in data["broken_rules"]), "", sep="\n")
+    out.print(table("Limits, the nearest first", ["limit", "demand", "bound", ""], rows))
+    out.print(*(f"{c['name']} is broken; levers: {c['levers']}" for c in data["constraints"] if not c["met"]), "", sep="\n")
     found = data["sensitivities"]
     paths = sorted(next(iter(found.values())), key=lambda p: -max(abs(v[p]) for v in found.values()))[:12]
     rows = [[short_path(p), *(f"{v[p]:+.3f}" for v in found.values())] for p in paths]

@@ -130,7 +130,8 @@ def _point(document: Document, catalogue: Catalogue) -> Point:
     provenance = {f"cluster.{k}": v for k, v in system.provenance.items()}
     provenance |= {f"mapping.{k}": v for k, v in mapping.provenance.items()}
     provenance |= {f"workload.{k}": v for k, v in workload.provenance.items()}
-    labels = {"system": system.label, "workload": workload.label}
+    title = str(document.data.get("title", document.path.stem))
+    labels = {"title": title, "system": system.label, "workload": workload.label}
     return Point(Design(system.module, mapping.module), workload.module, provenance, labels)
 
 

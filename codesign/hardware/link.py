@@ -23,7 +23,6 @@ class Link(eqx.Module):
     package_edge: Scalar = quantity("mm", "package edge that one unit takes for its fibres", high=1e3)
     board_area: Scalar = quantity("mm2", "board area of one unit", high=1e6)
     die_edge_per_unit: Scalar = quantity("mm", "die edge that the serialisers of one unit take", high=1e3)
-    raw_rate_ratio: Scalar = quantity("1", "raw over usable line rate (coding and error correction)", low=1, high=2)
     reach: Scalar = quantity("m", "longest span", low=0.01, high=1e5)
     price_per_bandwidth: Scalar = quantity("$/(GB/s)", "price of one end per usable bandwidth and direction", high=1e3)
     cable_price: Scalar = quantity("$/(GB/s)", "fibre or cable of one link per usable bandwidth and direction", high=1e3)
@@ -54,14 +53,8 @@ class Port(eqx.Module):
 
     link: Link
     bandwidth: Scalar = quantity("Tb/s", "usable bandwidth per direction per device", low=0.01, high=2000)
-    lane_bandwidth: Scalar = quantity("Tb/s", "usable bandwidth of one port; a device has a whole number of them", low=0.01, high=100)
 
     @property
     def units(self) -> Scalar:
         """Engines, modules or fibre groups the bandwidth needs (real-valued)."""
         return self.bandwidth / self.link.unit_bandwidth
-
-    @property
-    def ports(self) -> Scalar:
-        """Ports the bandwidth needs (real-valued)."""
-        return self.bandwidth / self.lane_bandwidth

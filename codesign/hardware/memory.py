@@ -15,4 +15,4 @@ class Memory(eqx.Module):
     edge: Scalar = quantity("mm", "length along the die edge", low=1, high=50)
     depth: Scalar = quantity("mm", "length away from the die edge", low=1, high=50)
     energy: Scalar = quantity("pJ/bit", "access energy, device and interface", high=50)
-    price: Scalar = quantity("$", "manufacturing cost of one stack", high=1e5)
+    price: Scalar = quantity("$", "what a package maker pays for one stack", high=1e5)

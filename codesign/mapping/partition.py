@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from codesign.fields import Scalar
+from codesign.fields import Scalar, total
 from codesign.mapping.parallelism import Mapping
 from codesign.workload.parameters import (
-    attention_parameters,
     expert_parameters,
     feed_forward_parameters,
     router_parameters,
@@ -22,7 +21,8 @@ from codesign.workload.training import Workload
 class Share(NamedTuple):
     """One device's share; `tokens` are those of one micro-batch of a tensor-parallel group.
 
-    `routed` counts the token copies that one expert-tensor group works on per micro-batch.
+    `routed` counts the token copies that one expert-tensor group works on per micro-batch;
+    `evenness` is the layers of the mean stage over those of the fullest.
     """
 
     micro_batches: Scalar
@@ -30,13 +30,14 @@ class Share(NamedTuple):
     routed: Scalar
     dense_layers: Scalar
     moe_layers: Scalar
+    evenness: Scalar
 
 
 def share(workload: Workload, mapping: Mapping) -> Share:
     """The share of the fullest pipeline stage: ceil(layers / pp) layers, kinds in proportion.
 
-    Embedding and head are spread over the stages with the layers. A routed copy is
-    worked on by etp ranks and tp ranks hold the tokens, hence the factor etp / tp.
+    A routed copy is worked on by etp ranks and tp ranks hold the tokens, hence the factor
+    etp / tp.
     """
     model, training = workload.model, workload.training
     tokens = mapping.micro_batch * training.sequence / mapping.cp
@@ -47,18 +48,24 @@ def share(workload: Workload, mapping: Mapping) -> Share:
         routed=tokens * model.top_k * mapping.etp / mapping.tp * training.expert_imbalance,
         dense_layers=model.dense_layers * fullness,
         moe_layers=model.moe_layers * fullness,
+        evenness=1 / (mapping.pp * fullness),
     )
 
 
 def replicated_parameters(workload: Workload, mapping: Mapping) -> Scalar:
-    """Parameters per device whose copies are the dp cp ranks: all but the routed experts."""
+    """Parameters per device whose copies are the dp cp ranks: all but the routed experts.
+
+    The first stage holds the embedding; the head is spread over the stages with its work.
+    """
     model, part = workload.model, share(workload, mapping)
     layers = part.dense_layers + part.moe_layers
+    matrices = model.attention.projections(model.d_model, mapping.tp).values()
+    attention = total(m.inputs * m.outputs / (mapping.tp if m.cut else 1.0) for m in matrices)
     dense = part.dense_layers * feed_forward_parameters(model, model.d_ff)
     moe = part.moe_layers * shared_parameters(model)
     routers = part.moe_layers * router_parameters(model)
     outer = model.vocabulary * model.d_model * (1 + (1 - model.tied_embedding) / mapping.pp)
-    return (layers * attention_parameters(model) + dense + moe + outer) / mapping.tp + routers
+    return layers * attention + (dense + moe + outer) / mapping.tp + routers
 
 
 def routed_parameters(workload: Workload, mapping: Mapping) -> Scalar:

@@ -15,15 +15,13 @@ class Schedule(eqx.Module):
 
     bubble: Scalar = quantity("1", "1 counts the pipeline bubble (pp - 1) / micro-batches, 0 neglects it", high=1)
     gradient_traffic: Scalar = quantity("1", "1 counts gradient and parameter traffic of data parallelism, 0 neglects it", high=1)
-    tensor_overlap: Scalar = quantity("1", "share of dense matrix time under which tensor-parallel traffic hides", high=1)
-    expert_overlap: Scalar = quantity(
-        "1", "share of the computing time left by tensor-parallel traffic under which the all-to-all hides", high=1
-    )
-    gradient_overlap: Scalar = quantity(
-        "1", "share of the last micro-batch's backward time, as far as it is left, that hides gradient traffic", high=1
-    )
+    tensor_overlap: Scalar = quantity("1", "share of matrix time (dense; experts for theirs) that hides tensor-parallel traffic", high=1)
+    expert_overlap: Scalar = quantity("1", "share of the computing time left that hides the all-to-all", high=1)
+    gradient_overlap: Scalar = quantity("1", "share of the last backward, as far as it is left, that hides gradients", high=1)
     split_groups: Scalar = quantity("1", "1: peers inside the pod are reached through it; 0: only groups that fit use the pod", high=1)
     deduplicate: Scalar = quantity("1", "1: a token goes once to a rank that holds several of its experts", high=1)
-    recompute_core: Scalar = quantity("1", "1 recomputes the attention core in backward", high=1)
+    relay: Scalar = quantity("1", "1: a token crosses once to a pod and is forwarded inside; 0: once per rank there", high=1)
+    fused_attention: Scalar = quantity("1", "1 keeps attention scores out of memory, 0 writes and stores them", high=1)
+    recompute_core: Scalar = quantity("1", "1 recomputes the attention core in backward, so that stored scores are dropped", high=1)
     recompute_layer: Scalar = quantity("1", "1 recomputes whole layers in backward, collectives included", high=1)
     zero_stage: Scalar = quantity("1", "ZeRO stage: 1 shards optimiser, 2 gradients, 3 parameters", high=3, whole=True)

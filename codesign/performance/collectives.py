@@ -47,6 +47,20 @@ def all_to_all_time(size: Scalar, group: Group, pod: Tier, scale_out: Tier) -> S
     return jnp.maximum(inner, outer)
 
 
+def relayed_all_to_all_time(size: Scalar, once: Scalar, group: Group, pod: Tier, scale_out: Tier) -> Scalar:
+    """An all-to-all in which bytes for several ranks of one pod cross once and are forwarded there.
+
+    `size` as in `all_to_all_time`; `once` the bytes when each pod is sent a token once. With d
+    pods of p ranks: (d-1)/d once / b across; inside (p-1)/n size directly and (n-p)/n size
+    (p-1)/p forwarded. Both tiers work at the same time.
+    """
+    p, n, d = group.inside, group.size, group.domains
+    inside = (p - 1) / n + (n - p) / n * (p - 1) / p
+    inner = jnp.minimum(p - 1, 1.0) * pod.latency + inside * size / pod.bandwidth
+    outer = jnp.minimum(d - 1, 1.0) * scale_out.latency + (d - 1) / d * once / scale_out.bandwidth
+    return jnp.maximum(inner, outer)
+
+
 def neighbour_time(size: Scalar, group: Group, pod: Tier, scale_out: Tier) -> Scalar:
     """Mean time to hand `size` bytes to the next rank of a chain (none after the last).
 

@@ -43,16 +43,19 @@ def _states(workload: Workload, mapping: Mapping, element: Scalar, first_stage: 
 
 
 def layer_activation_bytes(workload: Workload, mapping: Mapping, part: Share) -> tuple[Scalar, Scalar]:
-    """Activations one micro-batch leaves for backward, per dense and per MoE layer, nothing recomputed but the core.
+    """Activations one micro-batch leaves for backward, per dense and per MoE layer.
 
-    Inputs of both norms and both blocks, query, key, value and output of the fused core,
-    pre- and post-activation of the networks; for experts also the permuted inputs and the
-    outputs that the router weights. Recomputing the core leaves out its output.
+    Inputs of both norms and both blocks, query, key, value and output of the core, pre- and
+    post-activation of the networks; for experts also the permuted inputs and the outputs
+    that the router weights. Without fusion scores, their softmax and its mask are kept (5
+    bytes each in 16 bits, arXiv 2205.05198) unless the core is recomputed. Gathered inputs
+    of tensor parallelism are gathered again in backward, under the input-gradient product.
     """
     model, training = workload.model, workload.training
     own, element = part.tokens / mapping.tp, training.precision.activation
-    core = own * model.attention.core_width * (1 - 0.25 * mapping.schedule.recompute_core)
-    common = own * 4 * model.d_model + core
+    scores = (1 - mapping.schedule.fused_attention) * (1 - mapping.schedule.recompute_core)
+    core = model.attention.core_width(mapping.tp) + scores * 2.5 * model.attention.heads * training.sequence
+    common = own * (4 * model.d_model + core)
     hidden = 2 + model.gated
     dense = common + own * hidden * model.d_ff
     shared = own * hidden * model.shared_experts * model.base_d_expert

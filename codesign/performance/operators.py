@@ -7,6 +7,7 @@ norm, residual and activation as one pass each; bias and dropout left out.
 
 from typing import NamedTuple
 
+import equinox as eqx
 import jax.numpy as jnp
 
 from codesign.fields import Scalar
@@ -45,7 +46,7 @@ def attention_projections(workload: Workload, mapping: Mapping, part: Share, pac
     """
     model = workload.model
     gemms = []
-    for matrix in model.attention.projections(model.d_model).values():
+    for matrix in model.attention.projections(model.d_model, mapping.tp).values():
         rows = part.tokens if matrix.cut else part.tokens / mapping.tp
         depth = matrix.inputs / mapping.tp if matrix.cut == "inputs" else matrix.inputs
         columns = matrix.outputs / mapping.tp if matrix.cut == "outputs" else matrix.outputs
@@ -54,10 +55,16 @@ def attention_projections(workload: Workload, mapping: Mapping, part: Share, pac
 
 
 def attention_core(workload: Workload, mapping: Mapping, part: Share, package: Package) -> Passes:
-    """Scores, softmax and weighted values; the fused backward recomputes scores (5/2 of the forward FLOPs)."""
+    """Scores, softmax and weighted values; the fused backward recomputes scores (5/2 of the forward FLOPs).
+
+    Without fusion every score is written and read by scaling, mask, softmax and the second
+    product: six accesses.
+    """
     attention, training = workload.model.attention, workload.training
-    flops = part.tokens / mapping.tp * training.sequence * training.attention_share * attention.score_flops
-    traffic = part.tokens / mapping.tp * attention.core_width * training.precision.activation
+    own, element = part.tokens / mapping.tp, training.precision.activation
+    flops = own * training.sequence * training.attention_share * attention.score_flops
+    scores = (1 - mapping.schedule.fused_attention) * own * attention.heads * training.sequence * element
+    traffic = own * attention.core_width(mapping.tp) * element + 6 * scores
     return Passes(
         roofline(flops, traffic, package, _sixteen_bit(training)),
         roofline(2.5 * flops, 2 * traffic, package, _sixteen_bit(training)),
@@ -65,18 +72,8 @@ def attention_core(workload: Workload, mapping: Mapping, part: Share, package: P
 
 
 def _sixteen_bit(training: Training) -> Precision:
-    """The run's formats with every FLOP in 16 bits: scores are not multiplied in 8 bits."""
-    p = training.precision
-    return Precision(
-        weight=p.weight,
-        activation=p.activation,
-        dispatch=p.dispatch,
-        combine=p.combine,
-        gradient=p.gradient,
-        reduction=p.reduction,
-        optimizer=p.optimizer,
-        share_8bit=0.0 * p.share_8bit,
-    )
+    """The run's formats with every FLOP in 16 bits: scores, router and head are not multiplied in 8 bits."""
+    return eqx.tree_at(lambda p: p.share_8bit, training.precision, 0.0 * training.precision.share_8bit)
 
 
 def _feed_forward(model: Transformer, rows: Scalar, width: Scalar, count: Scalar) -> list[Gemm]:
@@ -101,21 +98,24 @@ def dense_feed_forward(workload: Workload, mapping: Mapping, part: Share, packag
     return _join(products, _activation(model, part.tokens, width, training, package))
 
 
-def expert_feed_forward(workload: Workload, mapping: Mapping, part: Share, package: Package) -> Passes:
-    """Routed experts (grouped products, experts / ep of them per rank), shared experts and router."""
+def routed_experts(workload: Workload, mapping: Mapping, part: Share, package: Package) -> Passes:
+    """Routed experts: grouped products, experts / ep of them per rank."""
     model, training = workload.model, workload.training
     local = model.experts / mapping.ep
     rows = part.routed / jnp.where(local > 0, local, 1.0)
     width = model.d_expert / mapping.etp
-    shared_width = model.shared_experts * model.base_d_expert / mapping.tp
-    gemms = _feed_forward(model, rows, width, local)
-    gemms += _feed_forward(model, part.tokens, shared_width, _present(model.shared_experts))
-    gemms.append(Gemm(part.tokens / mapping.tp, model.d_model, model.experts, _present(model.experts)))
-    return _join(
-        _gemms(gemms, package, training.precision),
-        _activation(model, part.routed, width, training, package),
-        _activation(model, part.tokens, shared_width, training, package),
-    )
+    products = _gemms(_feed_forward(model, rows, width, local), package, training.precision)
+    return _join(products, _activation(model, part.routed, width, training, package))
+
+
+def shared_experts_and_router(workload: Workload, mapping: Mapping, part: Share, package: Package) -> Passes:
+    """Experts that every token passes, cut by TP, and the router in 16 bits."""
+    model, training = workload.model, workload.training
+    width = model.shared_experts * model.base_d_expert / mapping.tp
+    products = _gemms(_feed_forward(model, part.tokens, width, _present(model.shared_experts)), package, training.precision)
+    router = Gemm(part.tokens / mapping.tp, model.d_model, model.experts, _present(model.experts))
+    scores = _gemms([router], package, _sixteen_bit(training))
+    return _join(products, scores, _activation(model, part.tokens, width, training, package))
 
 
 def norms_and_residuals(workload: Workload, mapping: Mapping, part: Share, package: Package) -> Passes:
@@ -140,10 +140,10 @@ def permutation(workload: Workload, mapping: Mapping, part: Share, package: Pack
 
 
 def head_and_loss(workload: Workload, mapping: Mapping, part: Share, package: Package) -> Passes:
-    """Output projection and cross entropy (logits in 4 bytes), spread over the pipeline stages."""
+    """Output projection in 16 bits and cross entropy (logits in 4 bytes), spread over the pipeline stages."""
     model, training = workload.model, workload.training
     columns = model.vocabulary / mapping.tp
-    product = _gemms([Gemm(part.tokens, model.d_model, columns, _present(columns))], package, training.precision)
+    product = _gemms([Gemm(part.tokens, model.d_model, columns, _present(columns))], package, _sixteen_bit(training))
     logits = stream_work(2 * 4 * part.tokens * columns, package)
     both = _join(product, Passes(logits, logits))
     return Passes(scale(both.forward, 1 / mapping.pp), scale(both.backward, 1 / mapping.pp))

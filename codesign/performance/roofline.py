@@ -23,10 +23,11 @@ class Gemm(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What an operator costs one device: seconds, floating point operations, memory bytes."""
+    """What an operator costs one device: seconds, FLOPs (those in 8 bits apart), memory bytes."""
 
     time: Scalar
     flops: Scalar
+    flops_8bit: Scalar
     memory_bytes: Scalar
 
 
@@ -37,13 +38,14 @@ def add(*works: Work) -> Work:
 
 def scale(work: Work, factor: Scalar | float) -> Work:
     """`work` done `factor` times."""
-    return Work(work.time * factor, work.flops * factor, work.memory_bytes * factor)
+    return Work(work.time * factor, work.flops * factor, work.flops_8bit * factor, work.memory_bytes * factor)
 
 
 def matrix_rate(package: Package, precision: Precision) -> Scalar:
     """Sustained matrix FLOP/s: harmonic mix of the 16-bit and the 8-bit part of the FLOPs."""
-    per_flop = (1 - precision.share_8bit) / package.peak_flops + precision.share_8bit / package.peak_flops_8bit
-    return package.die.matrix_efficiency / per_flop
+    wide = package.peak_flops * package.die.matrix_efficiency
+    narrow = package.peak_flops_8bit * package.die.matrix_efficiency_8bit
+    return 1 / ((1 - precision.share_8bit) / wide + precision.share_8bit / narrow)
 
 
 def memory_rate(package: Package) -> Scalar:
@@ -54,7 +56,7 @@ def memory_rate(package: Package) -> Scalar:
 def roofline(flops: Scalar, traffic: Scalar, package: Package, precision: Precision) -> Work:
     """Time of an operator of `flops` FLOPs and `traffic` bytes of memory traffic."""
     time = jnp.maximum(flops / matrix_rate(package, precision), traffic / memory_rate(package))
-    return Work(time, flops, traffic)
+    return Work(time, (1 - precision.share_8bit) * flops, precision.share_8bit * flops, traffic)
 
 
 def gemm_forward(gemm: Gemm, package: Package, precision: Precision) -> Work:
@@ -78,4 +80,4 @@ def gemm_backward(gemm: Gemm, package: Package, precision: Precision) -> Work:
 
 def stream_work(traffic: Scalar, package: Package) -> Work:
     """An elementwise operator bound by memory: `traffic` bytes read and written."""
-    return Work(traffic / memory_rate(package), jnp.zeros_like(traffic), traffic)
+    return Work(traffic / memory_rate(package), jnp.zeros_like(traffic), jnp.zeros_like(traffic), traffic)

@@ -19,16 +19,12 @@ from codesign.performance.operators import Passes
 from codesign.performance.roofline import Work, add, scale, stream_work
 from codesign.workload.training import Workload
 
-BACKWARD = 2 / 3
-"""Share of a micro-batch's computation that is backward: two products for each forward one."""
-
 
 class Step(NamedTuple):
-    """Seconds by cause, which add up to the step time, and what the step costs in FLOPs and bytes."""
+    """Seconds by cause, which add up to the step time, and the work of the mean device."""
 
     breakdown: dict[str, Scalar]
-    flops: Scalar
-    memory_bytes: Scalar
+    work: Work
 
     @property
     def time(self) -> Scalar:
@@ -41,21 +37,25 @@ def _total(passes: Passes, layers: Scalar, repeats: Scalar | float) -> Work:
     return add(scale(passes.forward, layers * (1 + repeats)), scale(passes.backward, layers))
 
 
-def _computation(workload: Workload, mapping: Mapping, part: Share, package: Package) -> dict[str, Work]:
-    """Work per micro-batch on the fullest stage, by kind."""
+def _computation(workload: Workload, mapping: Mapping, part: Share, package: Package) -> tuple[dict[str, Work], Scalar]:
+    """Work per micro-batch on the fullest stage by kind, and the seconds of it that are backward."""
     again = mapping.schedule.recompute_layer
     core_again = jnp.maximum(again, mapping.schedule.recompute_core)
-    layers = part.dense_layers + part.moe_layers
-    arguments = (workload, mapping, part, package)
-    return {
-        "attention projections": _total(operators.attention_projections(*arguments), layers, again),
-        "attention core": _total(operators.attention_core(*arguments), layers, core_again),
-        "dense network": _total(operators.dense_feed_forward(*arguments), part.dense_layers, again),
-        "experts": _total(operators.expert_feed_forward(*arguments), part.moe_layers, again),
-        "norms and residuals": _total(operators.norms_and_residuals(*arguments), layers, again),
-        "permutation": _total(operators.permutation(*arguments), part.moe_layers, again),
-        "head and loss": _total(operators.head_and_loss(*arguments), jnp.ones_like(layers), 0.0),
+    layers, once = part.dense_layers + part.moe_layers, jnp.ones_like(part.moe_layers)
+    kinds = {
+        "attention projections": (operators.attention_projections, layers, again),
+        "attention core": (operators.attention_core, layers, core_again),
+        "dense network": (operators.dense_feed_forward, part.dense_layers, again),
+        "experts": (operators.routed_experts, part.moe_layers, again),
+        "shared experts and router": (operators.shared_experts_and_router, part.moe_layers, again),
+        "norms and residuals": (operators.norms_and_residuals, layers, again),
+        "permutation": (operators.permutation, part.moe_layers, again),
+        "head and loss": (operators.head_and_loss, once, 0.0 * again),
     }
+    passes = {name: operator(workload, mapping, part, package) for name, (operator, _, _) in kinds.items()}
+    work = {name: _total(passes[name], count, repeats) for name, (_, count, repeats) in kinds.items()}
+    ahead = total(count * passes[name].forward.time for name, (_, count, _) in kinds.items())
+    return work, total(w.time for w in work.values()) - ahead
 
 
 def _communication(workload: Workload, mapping: Mapping, part: Share, net: Network) -> dict[str, Scalar]:
@@ -67,7 +67,7 @@ def _communication(workload: Workload, mapping: Mapping, part: Share, net: Netwo
     blocks = layers + part.dense_layers + part.moe_layers * shared
     return {
         "tensor parallel": passes * blocks * block,
-        "expert tensor parallel": passes * part.moe_layers * communication.expert_tensor_time(workload, part, net),
+        "expert tensor parallel": passes * part.moe_layers * communication.expert_tensor_time(workload, mapping, part, net),
         "all-to-all": passes * part.moe_layers * communication.all_to_all_pass_time(workload, mapping, part, net),
         "context parallel": (passes + 1) * layers * communication.context_parallel_time(workload, mapping, part, net),
         "pipeline send": 2 * communication.boundary_time(workload, mapping, part, net),
@@ -106,18 +106,19 @@ def optimizer_work(workload: Workload, mapping: Mapping, package: Package) -> Wo
 
 
 def training_step(workload: Workload, mapping: Mapping, part: Share, package: Package, net: Network) -> Step:
-    """One optimiser step of `workload` under `mapping`: seconds by cause, FLOPs and memory bytes per device."""
-    work = _computation(workload, mapping, part, package)
+    """One optimiser step of `workload` under `mapping`: seconds by cause, and the work of the mean device."""
+    work, backward = _computation(workload, mapping, part, package)
     visible, left = _hide(_communication(workload, mapping, part, net), work, mapping)
     times = {name: part.micro_batches * w.time for name, w in work.items()}
     times |= {name: part.micro_batches * t for name, t in visible.items()}
     bubble = mapping.schedule.bubble * (mapping.pp - 1) / part.micro_batches * total(times.values())
     optimizer = optimizer_work(workload, mapping, package)
+    free = backward * left / total(w.time for w in work.values())
     gradients = mapping.schedule.gradient_traffic * communication.gradient_time(workload, mapping, part, net)
     times |= {
         "pipeline bubble": bubble,
-        "gradient traffic": _exposed(gradients, mapping.schedule.gradient_overlap, BACKWARD * left),
+        "gradient traffic": _exposed(gradients, mapping.schedule.gradient_overlap, free),
         "optimizer": optimizer.time,
     }
-    everything = add(scale(add(*work.values()), part.micro_batches), optimizer)
-    return Step(times, everything.flops, everything.memory_bytes)
+    mean = work | {"experts": scale(work["experts"], 1 / workload.training.expert_imbalance)}
+    return Step(times, add(scale(add(*mean.values()), part.micro_batches * part.evenness), optimizer))

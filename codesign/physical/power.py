@@ -24,6 +24,12 @@ def in_package_link_power(device: Device) -> Scalar:
     return link_power(up.bandwidth, up.link.energy_in_package) + link_power(out.bandwidth, out.link.energy_in_package)
 
 
+def die_link_power(device: Device) -> Scalar:
+    """Power of serialisers and die-to-die hops, on the dies [W]; engines stand beside them."""
+    power = [p.bandwidth * (p.link.energy_serdes + p.link.energy_die_to_die) for p in (device.scale_up, device.scale_out)]
+    return power[0] + power[1]
+
+
 def compute_power(package: Package) -> Scalar:
     """All dies at their matrix peak [W]."""
     return package.dies * (package.die.peak_flops * package.die.energy_per_flop + package.die.static_power)
@@ -50,12 +56,18 @@ def fabric_power(bill: Bill, link: Link, switch_energy: Scalar, interface_power:
     return ends + bill.switched_bandwidth * switch_energy + bill.interface_bandwidth * interface_power
 
 
-def step_energy(cluster: Cluster, time: Scalar, flops: Scalar, memory_bytes: Scalar, network_power: Scalar) -> Scalar:
+def work_energy(package: Package, flops: Scalar, flops_8bit: Scalar, memory_bytes: Scalar) -> Scalar:
+    """Energy of 16-bit and 8-bit FLOPs and of memory bytes [J]."""
+    computing = flops * package.die.energy_per_flop + flops_8bit * package.die.energy_per_flop_8bit
+    return computing + memory_bytes * package.memory.energy
+
+
+def step_energy(cluster: Cluster, ranks: Scalar, work: Scalar, time: Scalar, network_power: Scalar) -> Scalar:
     """Energy of one step of the whole cluster at the meter [J].
 
-    PUE x (devices x (FLOPs e + bytes e + time x (static + host)) + time x network power).
+    `work` is the energy of one rank's work. PUE x (ranks x work + devices x time x (static + host) + time x network power); devices
+    that the mapping leaves out idle but draw.
     """
     package, facility = cluster.device.package, cluster.facility
-    idle = package.dies * package.die.static_power + facility.host_power
-    work = flops * package.die.energy_per_flop + memory_bytes * package.memory.energy
-    return facility.power_usage_effectiveness * (cluster.devices * (work + time * idle) + time * network_power)
+    idle = cluster.devices * (package.dies * package.die.static_power + facility.host_power)
+    return facility.power_usage_effectiveness * (ranks * work + time * (idle + network_power))

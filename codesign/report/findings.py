@@ -56,7 +56,8 @@ def _against(run: Run, reference: dict) -> str:
 def _common(run: Run) -> str:
     """What all designs of the front agree on, and what decides between them."""
     shared = [choice_text(run, 0, n) for n in free_names(run) if len(set(run.columns[n])) == 1]
-    return f"Every design on the front has {', '.join(shared)}." if shared else ""
+    fine = " What finer experts do to the quality of the model is not modelled." if "granularity" in free_names(run) else ""
+    return f"Every design on the front has {', '.join(shared)}.{fine}" if shared else fine.strip()
 
 
 def _parts(run: Run) -> str:

@@ -27,9 +27,9 @@ class GroupedQuery(eqx.Module):
     kv_heads: Scalar = quantity("1", "key and value heads", low=1, high=1e4, whole=True)
     head_size: Scalar = quantity("1", "width of one head", low=1, high=1e4, whole=True)
 
-    def projections(self, d_model: Scalar) -> dict[str, Projection]:
-        """The weight matrices of one layer."""
-        query, key = self.heads * self.head_size, self.kv_heads * self.head_size
+    def projections(self, d_model: Scalar, tp: Scalar | float = 1.0) -> dict[str, Projection]:
+        """The weight matrices of one layer; a rank has at least one key-value head, copied when tp exceeds their number."""
+        query, key = self.heads * self.head_size, jnp.maximum(self.kv_heads, tp) * self.head_size
         return {"query_key_value": Projection(d_model, query + 2 * key, "outputs"), "output": Projection(query, d_model, "inputs")}
 
     @property
@@ -37,15 +37,13 @@ class GroupedQuery(eqx.Module):
         """FLOPs per query-key pair: scores and weighted values, forward."""
         return 4 * self.heads * self.head_size
 
-    @property
-    def core_width(self) -> Scalar:
-        """Elements per token read and written by the core: query, key, value, output."""
-        return 2 * self.heads * self.head_size + 2 * self.kv_heads * self.head_size
+    def core_width(self, tp: Scalar | float = 1.0) -> Scalar:
+        """Elements per token read and written by the core over all ranks: query, key, value, output."""
+        return 2 * self.heads * self.head_size + self.kv_width(tp)
 
-    @property
-    def kv_width(self) -> Scalar:
-        """Elements of key and value per token."""
-        return 2 * self.kv_heads * self.head_size
+    def kv_width(self, tp: Scalar | float = 1.0) -> Scalar:
+        """Elements of key and value per token over all ranks."""
+        return 2 * jnp.maximum(self.kv_heads, tp) * self.head_size
 
 
 class Latent(eqx.Module):
@@ -57,8 +55,8 @@ class Latent(eqx.Module):
     query_rank: Scalar = quantity("1", "rank of the query compression", high=1e5, whole=True)
     rope_size: Scalar = quantity("1", "width of the decoupled rotary key", high=1e4, whole=True)
 
-    def projections(self, d_model: Scalar) -> dict[str, Projection]:
-        """The weight matrices of one layer; the compressions are not divided by TP."""
+    def projections(self, d_model: Scalar, tp: Scalar | float = 1.0) -> dict[str, Projection]:
+        """The weight matrices of one layer; the compressions are not divided by TP, heads are."""
         query = self.heads * (self.head_size + self.rope_size)
         compressed = jnp.minimum(self.query_rank, 1.0)
         query_inputs = compressed * self.query_rank + (1 - compressed) * d_model
@@ -75,13 +73,11 @@ class Latent(eqx.Module):
         """FLOPs per query-key pair: scores over head and rotary width, values over head width."""
         return 2 * self.heads * (2 * self.head_size + self.rope_size)
 
-    @property
-    def core_width(self) -> Scalar:
-        """Elements per token read and written by the core: query, key, value, output."""
+    def core_width(self, tp: Scalar | float = 1.0) -> Scalar:
+        """Elements per token read and written by the core over all ranks: query, key, value, output."""
         return self.heads * (4 * self.head_size + 2 * self.rope_size)
 
-    @property
-    def kv_width(self) -> Scalar:
+    def kv_width(self, tp: Scalar | float = 1.0) -> Scalar:
         """Elements of the compressed key and value per token."""
         return self.kv_rank + self.rope_size
 
