@@ -71,7 +71,7 @@ def test_gradients_are_finite_at_the_corners_of_every_box(name, dtype):
         assert values.dtype == dtype
         assert np.isfinite(values).all(), kind
     assert np.abs(sample["violations"]).max() <= 1
-    assert np.abs(sample["d_objectives"]).max(axis=(0, 2)).all(), "a variable moves no objective"
+    assert np.abs(sample["d_objectives"]).max(axis=(1, 2)).all(), "a variable moves no objective"
 
 
 COLLECTIVES = [f for name, f in vars(collectives).items() if name.endswith("_time")]

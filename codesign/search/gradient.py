@@ -1,7 +1,7 @@
 """How do many starts in many cells and directions descend at once?
 
 One Jacobian by forward mode over the few variables; Adam is elementwise, so one optimiser
-state over arrays is as many independent optimisers. The program is compiled once per run.
+state over arrays is as many independent optimisers. Programs are compiled once per run.
 """
 
 from collections.abc import Callable
@@ -19,19 +19,23 @@ STEPS = 60
 LEARNING_RATE = 0.08
 
 
-def jacobian(model: Model, space: Space) -> Callable[[Lanes, Any], tuple[Lanes, Lanes, Lanes, Lanes]]:
-    """(z, cells) -> objectives, violations, and the derivatives of each, (d, n) per output."""
+def jacobian(model: Model, space: Space) -> Callable[[Lanes, Any], tuple[Lanes, Lanes, tuple[Lanes, ...], tuple[Lanes, ...]]]:
+    """(z, cells) -> objectives, violations, and the derivatives of each: one tuple of outputs per variable.
 
-    def function(z: Lanes, cells: Any) -> tuple[Lanes, Lanes, Lanes, Lanes]:
-        count, lanes = space.dimension, z[0].shape[0]
-        unit = jnp.eye(count, dtype=z[0].dtype)
-        tangents = tuple(jnp.broadcast_to(unit[:, i : i + 1], (count, lanes)) for i in range(count))
+    One forward-mode pass per variable, written out: mapping over a tangent axis made the
+    compiler drop vector code on larger models (measured: 1.4 to 6 times slower).
+    """
 
-        def along(tangent: Lanes) -> Any:
-            return jax.jvp(lambda v: model(to_values(space, v), cells), (z,), (tangent,))
+    def function(z: Lanes, cells: Any) -> tuple[Lanes, Lanes, tuple[Lanes, ...], tuple[Lanes, ...]]:
+        def along(row: int) -> Any:
+            def moved(value: Any) -> tuple[Lanes, Lanes]:
+                return model(to_values(space, (*z[:row], value, *z[row + 1 :])), cells)
 
-        (objectives, violations), (d_objectives, d_violations) = jax.vmap(along, out_axes=(None, 0))(tangents)
-        return objectives, violations, d_objectives, d_violations
+            return jax.jvp(moved, (z[row],), (jnp.ones_like(z[row]),))
+
+        passes = [along(row) for row in range(space.dimension)]
+        (objectives, violations), _ = passes[0]
+        return objectives, violations, tuple(d[0] for _, d in passes), tuple(d[1] for _, d in passes)
 
     return function
 
@@ -58,9 +62,12 @@ def make_descent(model: Model, space: Space) -> Callable:
         raw, violations, d_raw, d_violations = slopes
         objectives = tuple((f - a) / s for f, a, s in zip(raw, offset, scale, strict=True))
         _, to_f, to_g = scalar_gradient(objectives, violations, direction, _annealed(number, z[0].dtype))
-        slope = total(c / s * d for c, s, d in zip(to_f, scale, d_raw, strict=True))
-        slope = slope + total(c * d for c, d in zip(to_g, d_violations, strict=True))
-        updates, state = optimizer.update(tuple(slope[i] for i in range(space.dimension)), state)
+        to_raw = tuple(c / s for c, s in zip(to_f, scale, strict=True))
+        slope = tuple(
+            total(c * d for c, d in zip((*to_raw, *to_g), (*by_f, *by_g), strict=True))
+            for by_f, by_g in zip(d_raw, d_violations, strict=True)
+        )
+        updates, state = optimizer.update(slope, state)
         return tuple(jnp.clip(v + u, 0.0, 1.0) for v, u in zip(z, updates, strict=True)), state
 
     @jax.jit
