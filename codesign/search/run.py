@@ -22,7 +22,7 @@ from codesign.search.space import Model, Space, cells_at, lanes, to_values
 
 CAPACITY = 12000
 BATCH = 2 * CHUNK
-PATIENCE = 8
+PATIENCE = 15
 T = TypeVar("T")
 
 
