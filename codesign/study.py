@@ -129,9 +129,9 @@ def cell_values(file: StudyFile, columns: dict[str, np.ndarray], dtype: Any) -> 
 def _pod_tables(file: StudyFile, degrees: dict) -> tuple[list[np.ndarray], np.ndarray]:
     """The buildable pods of every distinct mapping, and the table that each cell uses."""
     free = next(f for f in file.continuous if f.path == POD)
-    keys = np.stack([degrees["tp"], degrees["ep"] * degrees["etp"]], axis=1)
+    keys = np.stack([degrees["tp"] * degrees["cp"], degrees["ep"] * degrees["etp"]], axis=1)
     distinct, which = np.unique(keys, axis=0, return_inverse=True)
-    return [exact_pods(tp, spread, free.low, free.high, free.step) for tp, spread in distinct], which.ravel()
+    return [exact_pods(block, spread, free.low, free.high, free.step) for block, spread in distinct], which.ravel()
 
 
 def _nearest(tables: list[np.ndarray], which: np.ndarray, values: np.ndarray) -> np.ndarray:

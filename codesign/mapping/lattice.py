@@ -48,15 +48,15 @@ def legality(degrees: Dictionary[str, Array], shapes: Dictionary[str, Array]) ->
     }
 
 
-def exact_pods(tp: float, expert_set: float, low: float, high: float, step: float) -> Array:
+def exact_pods(block: float, expert_set: float, low: float, high: float, step: float) -> Array:
     """Pod sizes between `low` and `high` for which the placement formula is exact.
 
-    Whole tensor-parallel groups, and whole sets of experts (ep etp devices) or a whole
+    Whole blocks of tp cp devices, and whole sets of experts (ep etp devices) or a whole
     number of pods per set, so that no group straddles two pods unevenly; in multiples of
     `step` where it is positive. The last pod of a cluster may be part empty.
     """
     pods = np.arange(max(np.ceil(low), 1.0), np.floor(high) + 1)
     pods = pods[divides(np.full_like(pods, step), pods)] if step > 0 else pods
-    whole_groups = divides(np.full_like(pods, tp), pods)
+    whole_groups = divides(np.full_like(pods, block), pods)
     whole_sets = divides(np.full_like(pods, expert_set), pods) | divides(pods, np.full_like(pods, expert_set))
     return pods[whole_groups & whole_sets]
