@@ -12,8 +12,6 @@ from codesign.report.run import Run, describe
 from codesign.sensitivity import elasticities
 from codesign.units import show
 
-SAME_CHOICES = 3
-
 
 def explanation(run: Run, number: int) -> dict[str, Any]:
     """Plain data: the design, its reasons, its limits, its levers."""

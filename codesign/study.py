@@ -85,7 +85,7 @@ def _degrees_and_shapes(columns: dict[str, np.ndarray], design: Design, workload
     return degrees, shapes
 
 
-def _pod_rule(file: StudyFile, degrees: dict, design: Design) -> np.ndarray:
+def _pod_rule(file: StudyFile, degrees: dict) -> np.ndarray:
     """Can a pod be built in which placement is exact? A pod that is given is taken as it is."""
     if not any(f.path == POD for f in file.continuous):
         return np.ones(len(degrees["tp"]), dtype=bool)
@@ -103,7 +103,7 @@ def legal_columns(file: StudyFile, design: Design, workload: Workload) -> dict[s
     """The legal combinations of the discrete choices, with dp filled in; `NoLegalMapping` if there is none."""
     columns = _grid(file)
     degrees, shapes = _degrees_and_shapes(columns, design, workload)
-    rules = legality(degrees, shapes) | {"a pod holds whole tensor-parallel groups and expert sets": _pod_rule(file, degrees, design)}
+    rules = legality(degrees, shapes) | {"a pod holds whole tensor-parallel groups and expert sets": _pod_rule(file, degrees)}
     allowed = np.all(list(rules.values()), axis=0)
     if not allowed.any():
         total = allowed.size
@@ -262,14 +262,13 @@ def make_exact_evaluation(study: Study) -> Exact:
         return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, x[0].shape), found)
 
     def exact(x: np.ndarray, cell: np.ndarray) -> tuple[Metrics, np.ndarray, np.ndarray]:
+        count = len(cell)
+        x, cell = (x, cell) if count else (study.space.low[:, None], np.zeros(1, dtype=int))
         chunks = []
-        for start in range(0, max(len(cell), 1), CHUNK):
-            index = np.clip(np.arange(start, start + CHUNK), 0, max(len(cell) - 1, 0))
-            if len(cell):
-                chunks.append(compiled(lanes(x[:, index], jnp.float64), cells_at(cells, cell[index])))
-            else:
-                chunks.append(compiled(lanes(np.repeat(study.space.low[:, None], CHUNK, 1), jnp.float64), cells_at(cells, index)))
-        whole = jax.tree.map(lambda *parts: np.concatenate(parts)[: len(cell)], *chunks)
+        for start in range(0, len(cell), CHUNK):
+            index = np.minimum(np.arange(start, start + CHUNK), len(cell) - 1)
+            chunks.append(compiled(lanes(x[:, index], jnp.float64), cells_at(cells, cell[index])))
+        whole = jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *chunks)
         return whole[0], np.stack(whole[1]), np.stack(whole[2])
 
     return exact

@@ -8,7 +8,7 @@ carry an i (1 GiB = 2**30 B); a small b is a bit and a capital B a byte.
 import math
 import re
 
-DIMENSIONS = ("B", "s", "m", "J", "$", "FLOP", "K")
+DIMENSIONS = ("B", "s", "m", "J", "usd", "FLOP", "K")
 Dimension = tuple[int, ...]
 
 PREFIXES = {"p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
@@ -16,7 +16,7 @@ BINARY_PREFIXES = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
 
 
 def _dimension(**powers: int) -> Dimension:
-    return tuple(powers.get(name, 0) for name in ("B", "s", "m", "J", "usd", "FLOP", "K"))
+    return tuple(powers.get(name, 0) for name in DIMENSIONS)
 
 
 PREFIXED = {

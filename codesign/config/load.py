@@ -1,14 +1,15 @@
 """Which design, workload or study does a file describe?"""
 
 import dataclasses
+import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from codesign.config.catalogue import Catalogue, check_sources, config_folder, load_catalogue
 from codesign.config.document import Document, read_document
-from codesign.config.problems import ConfigError, Problem, nearest, shown_path
+from codesign.config.problems import ConfigError, Problem, nearest
 from codesign.config.schema import Number, build, module_of, validate
-from codesign.config.study_file import Free, StudyFile, read_overrides, read_study
+from codesign.config.study_file import StudyFile, read_overrides, read_study
 from codesign.design import Design
 from codesign.hardware.cluster import Cluster
 from codesign.mapping.parallelism import Mapping
@@ -208,12 +209,10 @@ def _put(data: dict[str, Any], path: str, value: Any, setting: str, problems: li
 
 def _literal(text: str) -> Any:
     """A TOML value if `text` is one, else the text itself."""
-    import tomllib
-
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
 
 
-__all__ = ["Free", "Loaded", "Point", "load_design", "load_study", "load_system", "load_workload", "shown_path"]
+__all__ = ["Loaded", "Point", "load_design", "load_study", "load_system", "load_workload"]

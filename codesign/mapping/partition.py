@@ -72,3 +72,14 @@ def routed_parameters(workload: Workload, mapping: Mapping) -> Scalar:
     """Parameters per device of routed experts: experts / ep of them, each cut in etp."""
     model = workload.model
     return share(workload, mapping).moe_layers * model.experts * expert_parameters(model) / mapping.expert_set
+
+
+def stored_parameters(workload: Workload, mapping: Mapping, first_stage: float) -> Scalar:
+    """Parameters whose state one device keeps when ZeRO shards that state from `first_stage` on.
+
+    Stage 1 shards optimiser states, 2 gradients, 3 parameters: over the dp cp ranks, or over
+    the copies of a set of experts.
+    """
+    sharding = jnp.clip(mapping.schedule.zero_stage - first_stage + 1, 0.0, 1.0)
+    replicated = replicated_parameters(workload, mapping) * (1 - sharding + sharding / (mapping.dp * mapping.cp))
+    return replicated + routed_parameters(workload, mapping) * (1 - sharding + sharding / mapping.expert_copies)

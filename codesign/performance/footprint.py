@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from codesign.fields import Scalar
 from codesign.mapping.parallelism import Mapping
-from codesign.mapping.partition import Share, replicated_parameters, routed_parameters
+from codesign.mapping.partition import Share, stored_parameters
 from codesign.workload.training import Workload
 
 
@@ -27,19 +27,6 @@ class Footprint(NamedTuple):
     def total(self) -> Scalar:
         """All resident bytes."""
         return self.parameters + self.gradients + self.optimizer + self.activations + self.buffers
-
-
-def _sharded(count: Scalar, copies: Scalar, sharding: Scalar) -> Scalar:
-    """`count` numbers, divided over `copies` ranks where `sharding` is 1."""
-    return count * (1 - sharding + sharding / copies)
-
-
-def _states(workload: Workload, mapping: Mapping, element: Scalar, first_stage: float) -> Scalar:
-    """Bytes of a state of every weight that ZeRO shards from `first_stage` on."""
-    sharding = jnp.clip(mapping.schedule.zero_stage - first_stage + 1, 0.0, 1.0)
-    replicated = _sharded(replicated_parameters(workload, mapping), mapping.dp * mapping.cp, sharding)
-    routed = _sharded(routed_parameters(workload, mapping), mapping.expert_copies, sharding)
-    return (replicated + routed) * element
 
 
 def layer_activation_bytes(workload: Workload, mapping: Mapping, part: Share) -> tuple[Scalar, Scalar]:
@@ -90,9 +77,9 @@ def footprint(workload: Workload, mapping: Mapping, part: Share) -> Footprint:
     """Resident bytes of the first pipeline stage by part."""
     precision = workload.training.precision
     return Footprint(
-        parameters=_states(workload, mapping, precision.weight, 3),
-        gradients=_states(workload, mapping, precision.gradient, 2),
-        optimizer=_states(workload, mapping, precision.optimizer, 1),
+        parameters=precision.weight * stored_parameters(workload, mapping, 3),
+        gradients=precision.gradient * stored_parameters(workload, mapping, 2),
+        optimizer=precision.optimizer * stored_parameters(workload, mapping, 1),
         activations=activation_bytes(workload, mapping, part),
         buffers=buffer_bytes(workload, mapping, part),
     )

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from codesign.fields import Scalar, total
 from codesign.hardware.package import Package
 from codesign.mapping.parallelism import Mapping
-from codesign.mapping.partition import Share, replicated_parameters, routed_parameters
+from codesign.mapping.partition import Share, stored_parameters
 from codesign.performance import communication, operators
 from codesign.performance.communication import Network
 from codesign.performance.operators import Passes
@@ -98,11 +98,8 @@ def _hide(traffic: dict[str, Scalar], work: dict[str, Work], mapping: Mapping) -
 def optimizer_work(workload: Workload, mapping: Mapping, package: Package) -> Work:
     """Reads gradient, reads and writes the states, writes the weight; sharded from ZeRO stage 1 on."""
     precision = workload.training.precision
-    sharding = jnp.clip(mapping.schedule.zero_stage, 0.0, 1.0)
-    replicated = replicated_parameters(workload, mapping) * (1 - sharding + sharding / (mapping.dp * mapping.cp))
-    routed = routed_parameters(workload, mapping) * (1 - sharding + sharding / mapping.expert_copies)
     traffic = precision.gradient + 2 * precision.optimizer + precision.weight
-    return stream_work((replicated + routed) * traffic, package)
+    return stream_work(stored_parameters(workload, mapping, 1) * traffic, package)
 
 
 def training_step(workload: Workload, mapping: Mapping, part: Share, package: Package, net: Network) -> Step:
