@@ -10,6 +10,7 @@ from codesign.config import ConfigError, Problem, load_design, load_study, load_
 from codesign.config.document import read_document
 from codesign.config.load import Point
 from codesign.config.problems import shown_path
+from codesign.config.workloads import parted
 from codesign.search.run import Progress
 from codesign.study import Front, Study, prepare, solve
 
@@ -18,7 +19,8 @@ def load(path: str | Path, settings: tuple[str, ...] = ()) -> Any:
     """What a TOML file describes: a `Study`, a design `Point`, a cluster or a workload.
 
     A study has free variables, a design has a mapping, a workload a model, a system a
-    device. Raises `ConfigError` with every problem found.
+    device. Of a family of workloads "file.toml#variant" is one. Raises `ConfigError` with
+    every problem found.
     """
     path = Path(path)
     kind = kind_of(path)
@@ -36,14 +38,14 @@ def load(path: str | Path, settings: tuple[str, ...] = ()) -> Any:
 KINDS = {
     "study": ("objectives", "discrete", "continuous"),
     "design": ("mapping",),
-    "workload": ("model", "training"),
+    "workload": ("model", "training", "variants"),
     "system": ("device", "pod"),
 }
 
 
 def kind_of(path: Path) -> str:
     """Which kind of file this is, told by the tables it has; `ConfigError` when by none."""
-    data = read_document(path).data
+    data = read_document(parted(path)[0]).data
     for kind, keys in KINDS.items():
         if any(key in data for key in keys):
             return kind

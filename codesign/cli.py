@@ -111,6 +111,24 @@ def evaluate(design: Path, as_json: bool) -> None:
         sys.exit(run_evaluate(design, as_json))
 
 
+@main.command()
+@click.argument("tables", nargs=-1, metavar="[CSV]...", type=click.Path(path_type=Path))
+@click.option("--fit", is_flag=True, help="Fit the efficiencies of --system to the tables and write a system file.")
+@click.option("--system", metavar="NAME", help="With --fit: the system whose machine class is fitted.")
+@click.option("--out", type=click.Path(path_type=Path), help="HTML page to write; with --fit the system file.  [default: NAME_fitted.toml]")
+@JSON
+def validate(tables: tuple[Path, ...], fit: bool, system: str | None, out: Path | None, as_json: bool) -> None:
+    """Predicted against measured: the tables the project ships, or any CSV of runs.
+
+    The columns of a CSV are those of the shipped tables (configs/validation).
+    """
+    with told(as_json):
+        from codesign.commands.validate import run_fit, run_validate
+
+        start_jax()
+        sys.exit(run_fit(list(tables), system, out, as_json) if fit else run_validate(list(tables), out, as_json))
+
+
 @main.command("list")
 @click.argument("kind", required=False)
 @JSON

@@ -12,6 +12,7 @@ from codesign.mapping.placement import placement
 from codesign.metrics import Metrics
 from codesign.performance.communication import Network
 from codesign.performance.footprint import footprint
+from codesign.performance.roofline import engine
 from codesign.performance.step import Step, training_step
 from codesign.physical import fabrication, floorplan, power
 from codesign.physical.network_bill import network_cost
@@ -30,8 +31,11 @@ def model_flops(workload: Workload) -> Scalar:
 
 def _step(design: Design, workload: Workload) -> Step:
     cluster, mapping = design.cluster, design.mapping
-    net = Network(placement(mapping, cluster.pod.size), switched_pod.tier(cluster), fat_tree.tier(cluster))
-    return training_step(workload, mapping, share(workload, mapping), cluster.device.package, net)
+    device = engine(
+        cluster.device.package, workload.training.precision, mapping.schedule.kernel_detail, mapping.schedule.exchange_processors
+    )
+    net = Network(placement(mapping, cluster.pod.size), switched_pod.tier(cluster), fat_tree.tier(cluster), device.kernel_time)
+    return training_step(workload, mapping, share(workload, mapping), device, net, cluster.facility.launch_time)
 
 
 def _limits(design: Design) -> dict[str, Scalar]:

@@ -38,6 +38,12 @@ def _apply(equation: Any, values: list[Any]) -> list[Any]:
     return run(inner.jaxpr, inner.consts, values)
 
 
+def operations(program: core.Jaxpr) -> int:
+    """How many operations a traced program has, nested programs opened."""
+    inner = [equation.params.get("jaxpr") or equation.params.get("call_jaxpr") for equation in program.eqns]
+    return sum(operations(program.jaxpr) if program else 1 for program in inner)
+
+
 def run(program: core.Jaxpr, constants: list[Any], inputs: list[Any]) -> list[Any]:
     """The outputs of a traced program for NumPy `inputs`."""
     known: dict[Any, Any] = dict(zip(program.constvars, map(np.asarray, constants), strict=True))

@@ -13,7 +13,7 @@ import numpy as np
 
 from codesign import tree
 from codesign.api import load
-from codesign.config import load_design, load_study, load_system, load_workload
+from codesign.config import load_design, load_study, load_system, load_workload_named, workload_names
 from codesign.config.catalogue import SHIPPED, load_catalogue
 from codesign.design import Design, leaves, value_at, with_values
 from codesign.evaluate import evaluate
@@ -26,14 +26,26 @@ from codesign.units import unit_factor
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"
-WORKLOADS, STUDIES, DESIGNS = (sorted(p.stem for p in (CONFIGS / kind).glob("*.toml")) for kind in ("workloads", "studies", "designs"))
+STUDIES, DESIGNS = (sorted(p.stem for p in (CONFIGS / kind).glob("*.toml")) for kind in ("studies", "designs"))
+WORKLOADS = workload_names(CONFIGS / "workloads")
+"""Every workload, alone in a file or a variant."""
+STRUCTURES = (
+    "passage_4.7t",  # experts of two matrices, multi-head attention, no vocabulary
+    "deepseek_v3",  # latent attention, leading dense layers, a shared expert, node-limited routing, 8 bits
+    "deepseek_v2_lite",  # latent attention without compressed queries
+    "qwen3_235b_a22b",  # grouped-query attention, experts in every layer
+    "qwen2_57b_a14b",  # the same with shared experts
+    "gpt3_175b",  # dense, two matrices, multi-head attention, tied embedding
+    "llama3_70b",  # dense, three matrices, grouped-query attention
+)
+"""One workload of each structure, for families of tests that would take long over all."""
 
 Point = tuple[Design, Any]
 
 HAND_MADE: dict[str, tuple[str, str, str, dict[str, float]]] = {
-    "deepseek_v3": ("deepseek_h800", "deepseek_v3", "overlapped", {"dp": 128, "tp": 1, "pp": 16, "ep": 64, "etp": 1}),
-    "qwen3": ("deepseek_h800", "qwen3_235b_a22b", "full", {"dp": 64, "tp": 4, "pp": 2, "cp": 4, "ep": 32, "etp": 2}),
-    "gpt3_dense": ("deepseek_h800", "gpt3_175b", "full", {"dp": 16, "tp": 8, "pp": 16, "ep": 1, "etp": 1}),
+    "deepseek_v3": ("h800", "deepseek_v3", "overlapped", {"dp": 128, "tp": 1, "pp": 16, "ep": 64, "etp": 1}),
+    "qwen3": ("h800", "qwen3_235b_a22b", "full", {"dp": 64, "tp": 4, "pp": 2, "cp": 4, "ep": 32, "etp": 2}),
+    "gpt3_dense": ("h800", "gpt3_175b", "full", {"dp": 16, "tp": 8, "pp": 16, "ep": 1, "etp": 1}),
 }
 
 
@@ -59,7 +71,7 @@ RESOURCES = {
 @functools.cache
 def workload(name: str) -> Any:
     """A shipped workload."""
-    return load_workload(CONFIGS / "workloads" / f"{name}.toml").module
+    return load_workload_named(name).module
 
 
 @functools.cache

@@ -1,5 +1,6 @@
 """Is every shipped number read, labelled, sourced and in agreement with what its note claims?"""
 
+import csv
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,15 +10,18 @@ import pytest
 from small_run import CONFIGS
 
 from codesign.api import load
-from codesign.config import load_design, load_study, load_system, load_workload
+from codesign.config import load_design, load_family, load_study, load_system, load_workload
 from codesign.config.catalogue import ASSUMPTION, SHIPPED, TABLES, load_catalogue
 from codesign.design import Design
 from codesign.fields import quantities
 from codesign.hardware.cluster import Cluster
 from codesign.mapping.lattice import legality
-from codesign.physical.floorplan import package_area
+from codesign.physical.floorplan import memory_edge_demand, memory_edge_supply, package_area
+from codesign.physical.power import package_power
 from codesign.study import Study
-from codesign.topology.switched_pod import switches_per_pod
+from codesign.topology.fat_tree import capacity
+from codesign.topology.fat_tree import tier as scale_out_tier
+from codesign.topology.switched_pod import span, switches_per_pod
 from codesign.tree import leaves
 from codesign.units import parse_quantity, to_unit
 from codesign.workload.training import Workload
@@ -38,6 +42,7 @@ def named(path: Path) -> str:
 
 ROWS = [(p.stem, name) for p in TOML if p.parent.name == "technology" for name in read(p)]
 DESCRIBED = [p for p in TOML if p.parent.name in LOADERS]
+FAMILIES = [p for p in DESCRIBED if "variants" in read(p)]
 SOURCES = read(CONFIGS / "sources.toml")
 
 
@@ -50,7 +55,8 @@ def sources_in(data: Any) -> Iterator[str]:
 
 def test_every_file_is_of_a_kind_that_is_read():
     assert SHIPPED == CONFIGS
-    known = {CONFIGS / "sources.toml", *DESCRIBED, *(CONFIGS / "technology" / f"{table}.toml" for table in TABLES)}
+    read_elsewhere = [p for p in TOML if p.parent.name in ("calibrations", "validation")]
+    known = {CONFIGS / "sources.toml", *DESCRIBED, *read_elsewhere, *(CONFIGS / "technology" / f"{table}.toml" for table in TABLES)}
     assert set(TOML) == known
     assert all(any(p.parent.name == kind for p in TOML) for kind in LOADERS)
 
@@ -71,7 +77,7 @@ def test_row(table, name):
         assert value == pytest.approx(number.value, rel=1e-6), path
 
 
-@pytest.mark.parametrize("path", DESCRIBED, ids=named)
+@pytest.mark.parametrize("path", [p for p in DESCRIBED if p not in FAMILIES], ids=named)
 def test_file_loads(path):
     data, kind = read(path), path.parent.name
     loaded = LOADERS[kind](path)
@@ -85,9 +91,21 @@ def test_file_loads(path):
             assert number.source == ASSUMPTION or number.source in SOURCES, where
 
 
+@pytest.mark.parametrize("path", FAMILIES, ids=named)
+def test_workload_family_loads(path):
+    data, family = read(path), load_family(path)
+    assert path.parent.name == "workloads"
+    assert set(family) == set(data["variants"])
+    assert len({workload.label for workload in family.values()} | {data["label"]}) == len(family) + 1
+    for name, workload in family.items():
+        assert isinstance(load(f"{path}#{name}"), Workload)
+        assert workload.label == data["variants"][name]["label"] != name
+        assert all(number.source == ASSUMPTION or number.source in SOURCES for number in workload.provenance.values())
+
+
 def test_every_source_is_described_and_used():
     assert all(entry.keys() == {"title", "where"} and all(entry.values()) for entry in SOURCES.values())
-    used = {source for path in TOML for source in sources_in(read(path))}
+    used = {source for path in TOML if path.suffix == ".toml" for source in sources_in(read(path))} | {"calibration"}
     assert used <= {*SOURCES, ASSUMPTION}
     assert not set(SOURCES) - used, "listed in sources.toml, used by no row"
 
@@ -129,12 +147,24 @@ def test_memories_and_dies_make_the_published_packages():
     memories, dies = rows("memories"), rows("dies")
     assert to_unit(float(16 * memories["hbm4"].bandwidth), "Tb/s") == pytest.approx(209.7, abs=0.05)
     assert float(5 * memories["hbm3"].bandwidth) == pytest.approx(3.35e12)
-    assert float(5 * memories["hbm3"].capacity) == pytest.approx(80e9)
+    assert float(5 * memories["hbm3"].capacity) == pytest.approx(80 * 2**30)
     assert float(4 * dies["passage_reticle"].peak_flops) == pytest.approx(8.5e15)
     assert to_unit(float(dies["passage_reticle"].area), "mm2") == pytest.approx(858)
-    assert to_unit(float(dies["h100"].area), "mm2") == pytest.approx(814, rel=1e-3)
-    for die in dies.values():
-        assert 1.9 < float(die.peak_flops_8bit / die.peak_flops) < 2.1
+    for name, area in {"a100": 826, "h100": 814, "b200": 800, "b300": 800}.items():
+        assert to_unit(float(dies[name].area), "mm2") == pytest.approx(area, rel=2e-3), name
+    for name, die in dies.items():
+        eight, four = float(die.peak_flops_8bit / die.peak_flops), float(die.peak_flops_4bit / die.peak_flops_8bit)
+        assert eight == 1 or 1.9 < eight < 2.1, name
+        assert 1 <= four < 3.2, name
+
+
+PER_CLOCK = {"a100": (16, 1.41), "h100": (16, 1.85), "b200": (16, 1.85), "gb200": (16, 2.06), "b300": (32, 1.85), "gb300": (32, 2.2)}
+
+
+@pytest.mark.parametrize(("name", "units", "clock"), [(name, *figures) for name, figures in PER_CLOCK.items()])
+def test_exponentials_follow_from_processors_and_clock(name, units, clock):
+    die = rows("dies")[name]
+    assert float(die.exponential_rate) == pytest.approx(float(die.processors) * units * clock * 1e9, rel=0.03)
 
 
 def test_switches_carry_what_their_notes_say():
@@ -146,11 +176,99 @@ def test_switches_carry_what_their_notes_say():
     assert float(ethernet.price_per_bandwidth) * parse_quantity("400 Gb/s", "Gb/s") == pytest.approx(1090, rel=0.001)
 
 
-@pytest.mark.parametrize(("system", "ports"), [("passage", 80), ("passage_electrical", 36), ("deepseek_h800", 4)])
-def test_systems_fit_together(system, ports):
-    """The bandwidth is a whole number of ports; the stated package holds its own dies, stacks and engines."""
-    cluster = load_system(CONFIGS / "systems" / f"{system}.toml").module
-    assert float(switches_per_pod(cluster)) == pytest.approx(ports)
-    assert float(package_area(cluster.device)) <= float(cluster.device.package.area_limit)
+SYSTEMS = sorted(path.stem for path in DESCRIBED if path.parent.name == "systems")
+PORTS = {"passage": 80, "passage_electrical": 36, "h800": 4, "ascend_npu": 4}
+PORTS |= dict.fromkeys(("dgx_a100_selene", "dgx_a100_vtrain", "jean_zay_a100"), 12)
+
+
+def cluster_of(system: str) -> Any:
+    return load_system(CONFIGS / "systems" / f"{system}.toml").module
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_systems_fit_together(system):
+    """The bandwidth is a whole number of ports; the stated package and fabric hold what they must."""
+    cluster = cluster_of(system)
+    device, package = cluster.device, cluster.device.package
+    assert float(switches_per_pod(cluster)) == pytest.approx(PORTS.get(system, 18))
+    assert float(package_area(device)) <= float(package.area_limit)
+    assert float(memory_edge_demand(package)) <= float(memory_edge_supply(package)) * (1 + 1e-6)
+    assert float(package_power(device)) <= float(package.power_limit)
     assert float(cluster.pod.size) <= float(cluster.pod.switch.radix)
+    assert float(span(cluster)) <= float(device.scale_up.link.reach) * (1 + 1e-6)
+    assert float(cluster.devices) <= float(capacity(cluster))
     assert float(cluster.devices % cluster.pod.size) == 0 or system == "passage_electrical"
+    assert isinstance(read(CONFIGS / "systems" / f"{system}.toml")["stack"], str)
+
+
+PUBLISHED_KEYS = ("tflops_16bit", "tflops_8bit", "tflops_4bit", "gib", "tb_s", "scale_up_gb_s", "scale_out_gbit_s", "tdp_w", "pod")
+"""Of one package, from data sheets: dense peaks, memory, per-direction bandwidths, board power; pods in devices."""
+PUBLISHED = {
+    "dgx_a100_selene": (312, None, None, 80, 2.039, 300, 200, 400, 8),
+    "dgx_a100_vtrain": (312, None, None, 80, 2.039, 300, 100, 400, 8),
+    "jean_zay_a100": (312, None, None, 80, 2.039, 300, 50, 400, 8),
+    "dgx_h100": (989, 1979, None, 80, 3.35, 450, 400, 700, 8),
+    "eos_dgx_h100": (989, 1979, None, 80, 3.35, 450, 400, 700, 8),
+    "llama3_roce_h100": (989, 1979, None, 80, 3.35, 450, 400, 700, 8),
+    "h800": (989, 1979, None, 80, 3.35, 200, 400, 700, 8),
+    "dgx_h200": (989, 1979, None, 140.4, 4.8, 450, 400, 700, 8),
+    "dgx_b200": (2250, 4500, 9000, 180, 7.7, 900, 400, 1000, 8),
+    "dgx_b300": (2250, 4500, 14000, 268.6, 7.75, 900, 800, 1100, 8),
+    "gb200_nvl72": (2500, 5000, 10000, 185, 8, 900, 400, 1200, 72),
+    "gb300_nvl72": (2500, 5000, 15000, 277.5, 8, 900, 800, 1400, 72),
+    "mixnet_sim": (312, None, None, 80, 2.039, 900, 400, 400, 8),
+}
+
+
+@pytest.mark.parametrize("system", PUBLISHED)
+def test_a_system_has_its_published_figures(system):
+    """Where a die has no 8-bit or 4-bit unit, its peak is that of the next wider format."""
+    cluster = cluster_of(system)
+    device, package, die = cluster.device, cluster.device.package, cluster.device.package.die
+    sixteen, eight, four, *rest = PUBLISHED[system]
+    peaks = [to_unit(float(package.dies * peak), "TFLOP/s") for peak in (die.peak_flops, die.peak_flops_8bit, die.peak_flops_4bit)]
+    assert peaks == pytest.approx([sixteen, eight or sixteen, four or eight or sixteen])
+    found = [
+        to_unit(float(package.stacks * package.memory.capacity), "GiB"),
+        to_unit(float(package.memory_bandwidth), "TB/s"),
+        to_unit(float(device.scale_up.bandwidth), "GB/s"),
+        to_unit(float(device.scale_out.bandwidth), "Gb/s"),
+        to_unit(float(package.power_limit), "W"),
+        float(cluster.pod.size),
+    ]
+    assert found == pytest.approx(rest, rel=1e-5)
+
+
+@pytest.mark.parametrize("system", [*PUBLISHED, "ascend_npu"])
+def test_start_ups_of_a_real_machine(system):
+    """A ring step takes about 2 us in the pod and 8 us between pods, within the tuning constants of NCCL."""
+    cluster = cluster_of(system)
+    assert 1 <= to_unit(float(cluster.pod.switch.latency), "us") <= 3.4
+    assert 4 <= to_unit(float(scale_out_tier(cluster).latency), "us") <= 14
+
+
+CSV_COLUMNS = {
+    "peak_bf16_tflops_dense": "tflops_16bit",
+    "peak_fp8_tflops_dense": "tflops_8bit",
+    "peak_fp4_tflops_dense": "tflops_4bit",
+    "hbm_gib": "gib",
+    "hbm_tb_s": "tb_s",
+    "scaleup_gb_s_per_direction": "scale_up_gb_s",
+    "scaleout_gbit_s_per_gpu": "scale_out_gbit_s",
+    "tdp_w": "tdp_w",
+    "gpus_per_scaleup_domain": "pod",
+}
+
+
+def test_published_figures_agree_with_the_validation_data():
+    path = CONFIGS.parents[1] / "shared" / "validation" / "systems.csv"
+    if not path.is_file():
+        pytest.skip("the validation data are not beside the repository")
+    with path.open(encoding="utf-8", newline="") as file:
+        table = {row["id"]: row for row in csv.DictReader(file)}
+    assert set(table) == {*PUBLISHED, "ascend_npu"} <= set(SYSTEMS)
+    for name, row in table.items():
+        known = dict(zip(PUBLISHED_KEYS, PUBLISHED.get(name, ()), strict=False))
+        for column, key in CSV_COLUMNS.items():
+            if row[column]:
+                assert known[key] == pytest.approx(float(row[column])), (name, column)

@@ -114,7 +114,7 @@ def written(text: str):
         yield path
 
 
-FILES = {"study": tomllib.loads(SMALL), **{k: read(f"{k}s/{f}.toml") for k, f in (("design", "passage"), ("workload", "deepseek_v3"))}}
+FILES = {"study": tomllib.loads(SMALL), **{k: read(f"{k}s/{f}.toml") for k, f in (("design", "passage"), ("workload", "kimi_k2"))}}
 
 
 @pytest.mark.parametrize("kind", FILES)

@@ -15,12 +15,17 @@ COMMUNICATION = {
     "tensor parallel", "expert tensor parallel", "all-to-all", "context parallel", "pipeline send", "gradient traffic"
 }  # fmt: skip
 BYTES, SECONDS, JOULES, DOLLARS, FLOPS = (unit_factor(u)[1].index(1) for u in ("B", "s", "J", "$", "FLOP"))
-RULES_THAT_SHORTEN = {"matrix_efficiency", "efficiency", "tensor_overlap", "expert_overlap", "gradient_overlap", "share_8bit"}
+RULES_THAT_SHORTEN = {
+    "matrix_efficiency", "efficiency", "attention_efficiency", "sustained_clock", "tensor_overlap", "context_overlap", "expert_overlap",
+    "send_overlap", "gradient_overlap",
+}  # fmt: skip
+FREE_SHARES = {"share_8bit", "share_4bit"}
 RULES_THAT_LENGTHEN = {
-    "bubble", "gradient_traffic", "recompute_core", "recompute_layer", "expert_imbalance", "attention_share"
+    "bubble", "gradient_traffic", "recompute_core", "recompute_layer", "recompute_up", "recompute_dense", "recompute_experts",
+    "expert_imbalance", "attention_share",
 }  # fmt: skip
 SHARES_ONLY = {"test_and_assembly", "price_over_cost", "power_usage_effectiveness", "edge_utilisation", "usable_capacity"}
-NO_LATENCY = {"cluster.pod.switch.latency": 0, "cluster.fabric.switch.latency": 0}
+NO_LATENCY = dict.fromkeys(("cluster.pod.switch.latency", "cluster.fabric.switch.latency", "cluster.facility.launch_time"), 0)
 
 
 @pytest.fixture(scope="module", params=POINTS)
@@ -38,8 +43,8 @@ def _terms(point):
 
 
 def _bare(base):
-    """No latency, nothing hidden, no bubble: every term is bytes over a bandwidth or FLOPs over a rate."""
-    hidden = ("tensor_overlap", "expert_overlap", "gradient_overlap", "bubble")
+    """No latency, no kernel detail, nothing hidden, no bubble: every term is bytes over a bandwidth or FLOPs over a rate."""
+    hidden = ("tensor_overlap", "context_overlap", "expert_overlap", "send_overlap", "gradient_overlap", "bubble", "kernel_detail")
     return scheduled(changed(base, NO_LATENCY), gradient_traffic=1, split_groups=1, **dict.fromkeys(hidden, 0))
 
 
@@ -88,11 +93,12 @@ def test_twice_of_everything_takes_half_the_time(base):
         ({"ep": 1}, {"ep": 2}, ["all-to-all"]),
         ({"cp": 1}, {"cp": 2}, ["context parallel"]),
         ({"pp": 1}, {"pp": 2}, ["pipeline bubble", "pipeline send"]),
-        ({"dp": 1, "tp": 1, "ep": 1, "etp": 1, "cp": 1}, {"dp": 2}, ["gradient traffic"]),
+        ({"dp": 1, "tp": 1, "ep": 1, "etp": 1, "cp": 1, "pp": 1}, {"dp": 2}, ["gradient traffic"]),
     ],
 )
 def test_a_group_of_one_costs_nothing(base, single, double, terms):
-    start = scheduled(base, tensor_overlap=0, expert_overlap=0, gradient_overlap=0, gradient_traffic=1, bubble=1)
+    visible = dict.fromkeys(("tensor_overlap", "context_overlap", "expert_overlap", "gradient_overlap"), 0)
+    start = scheduled(base, **visible, gradient_traffic=1, bubble=1)
     present = {"expert tensor parallel", "all-to-all"} if start[1].model.moe_layers == 0 else set()
     alone, paired = _terms(mapped(start, **single)), _terms(mapped(start, **(single | double)))
     assert [alone[name] for name in terms] == [0.0] * len(terms)
@@ -116,7 +122,7 @@ def _expected_signs(path, declared):
     if name == "oversubscription":
         return +1, None, -1
     if powers[BYTES] or ".precision." in path:
-        return None if name == "share_8bit" else +1, None, 0
+        return None if name in FREE_SHARES else +1, None, 0
     if name in RULES_THAT_SHORTEN:
         return -1, -1, 0
     return (0, None, None) if name in SHARES_ONLY or any(powers) else (None, None, None)

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import POINTS, STUDIES, WORKLOADS
+from cases import POINTS, STRUCTURES, STUDIES
 
 from codesign import tree
 from codesign.design import with_values
@@ -74,7 +74,7 @@ def test_a_lane_of_the_search_is_the_design_it_stands_for(name):
 
 
 def test_designs_of_mixed_structure_keep_their_order():
-    workloads = [cases.workload(name) for name in WORKLOADS] * 2
+    workloads = [cases.workload(name) for name in STRUCTURES] * 2
     assert len({jax.tree.structure(w) for w in workloads}) > 1
 
     def sizes(w):
@@ -82,7 +82,7 @@ def test_designs_of_mixed_structure_keep_their_order():
 
     batch = tree.evaluate_all(sizes, workloads)
     expected = [sizes(w) for w in workloads]
-    assert len({float(e["total"]) for e in expected}) == len(WORKLOADS)
+    assert len({float(e["total"]) for e in expected}) == len(STRUCTURES)
     for name in ("total", "active"):
         np.testing.assert_allclose(batch[name], [e[name] for e in expected], rtol=1e-14)
 

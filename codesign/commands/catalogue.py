@@ -9,6 +9,7 @@ from codesign.cli import INFEASIBLE, emit, say
 from codesign.config.catalogue import TABLES, Row, config_folder, load_catalogue, shipped_text
 from codesign.config.document import read_document
 from codesign.config.problems import ConfigError, Problem, nearest
+from codesign.config.workloads import parted, workload_documents
 from codesign.report.charts import with_unit
 from codesign.report.terminal import console, table
 from codesign.tree import leaves
@@ -22,8 +23,9 @@ def entries(kind: str) -> list[dict[str, Any]]:
     """What can be named of one kind: name, label, and more where there is more."""
     folder = config_folder()
     if kind in FILES:
-        documents = [read_document(path) for path in sorted((folder / kind).glob("*.toml"))]
-        return [{"name": d.path.stem, "label": d.data.get("label", d.data.get("title", ""))} for d in documents]
+        alone = {path.stem: path for path in (folder / kind).glob("*.toml")}
+        found = workload_documents(folder / kind) if kind == "workloads" else {name: read_document(path) for name, path in alone.items()}
+        return [{"name": name, "label": d.data.get("label", d.data.get("title", ""))} for name, d in sorted(found.items())]
     catalogue = load_catalogue(folder)
     if kind in catalogue.rows:
         rows = catalogue.rows[kind].values()
@@ -85,9 +87,25 @@ def run_new(path: Path, kind: str, as_json: bool) -> None:
     """Write a file to start from: a shipped one with its comments."""
     from codesign.report.folder import write_new
 
-    template = {"study": "studies/passage.toml", "design": "designs/passage.toml", "workload": "workloads/deepseek_v3.toml"}[kind]
+    template = {"study": "studies/passage.toml", "design": "designs/passage.toml", "workload": "workloads/kimi_k2.toml"}[kind]
     write_new(path, shipped_text(template))
     emit({"written": str(path)}) if as_json else click.echo(f"{path}: a {kind} to start from; next: codesign check {path}")
+
+
+def _variants(path: Path) -> list[str]:
+    """The variants of a family, when each of them is in order; none of any other file."""
+    from codesign.api import kind_of
+    from codesign.config import load_family
+
+    file, variant = parted(path)
+    return [] if variant or kind_of(path) != "workload" else list(load_family(file))
+
+
+def _check_names(path: Path) -> None:
+    """`ConfigError` when a file among the workloads that are found by name takes a name twice."""
+    folder = parted(path)[0].resolve().parent
+    if folder == (config_folder(path) / "workloads").resolve():
+        workload_documents(folder)
 
 
 def run_check(path: Path, settings: tuple[str, ...], as_json: bool) -> int:
@@ -95,14 +113,18 @@ def run_check(path: Path, settings: tuple[str, ...], as_json: bool) -> int:
     from codesign.api import kind_of, load
     from codesign.study import NoLegalMapping, Study
 
+    variants = _variants(path)
     try:
-        loaded = load(path, settings)
+        loaded = None if variants and not settings else load(path, settings)
     except NoLegalMapping as error:
         say(f"infeasible: {error}")
         if as_json:
             emit({"error": "infeasible", "reason": str(error)})
         return INFEASIBLE
     data: dict[str, Any] = {"file": str(path), "kind": kind_of(path), "ok": True}
+    _check_names(path)
+    if variants:
+        data["variants"] = variants
     if isinstance(loaded, Study):
         data |= {
             "title": loaded.file.title,

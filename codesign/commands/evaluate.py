@@ -6,7 +6,7 @@ from typing import Any
 from codesign.cli import INFEASIBLE, emit
 from codesign.config import load_design
 from codesign.report.charts import short_path
-from codesign.report.run import ACCURACY, describe
+from codesign.report.run import describe
 from codesign.report.terminal import console, table
 from codesign.sensitivity import elasticities
 from codesign.study import broken_rules
@@ -20,7 +20,7 @@ def run_evaluate(path: Path, as_json: bool) -> int:
     point = load_design(path)
     data = describe(point.design, point.workload)
     data["sensitivities"] = elasticities(point.design, point.workload, OBJECTIVES)
-    data["accuracy"] = ACCURACY
+    data["accuracy"] = point.accuracy
     data["broken_rules"] = broken_rules(point.design, point.workload)
     met = all(limit["met"] for limit in data["constraints"]) and not data["broken_rules"]
     if as_json:
@@ -52,4 +52,4 @@ def _print(data: dict[str, Any], labels: dict[str, str]) -> None:
     paths = sorted(next(iter(found.values())), key=lambda p: -max(abs(v[p]) for v in found.values()))[:12]
     rows = [[short_path(p), *(f"{v[p]:+.3f}" for v in found.values())] for p in paths]
     out.print(table("Elasticities, the largest first", ["constant", *(m.replace("_", " ") for m in found)], rows), "")
-    out.print(f"{data['accuracy'].capitalize()}.", style="dim")
+    out.print(f"{data['accuracy'][0].upper()}{data['accuracy'][1:]}.", style="dim")

@@ -2,7 +2,9 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from codesign.config.problems import ConfigError, Problem, nearest, shown_path
@@ -11,37 +13,48 @@ HEADER = re.compile(r"^\s*(\[\[?)\s*(.+?)\s*\]\]?\s*(?:#.*)?$")
 ASSIGNMENT = re.compile(r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
 INLINE_KEY = re.compile(r"""[{,]\s*("[^"]*"|[A-Za-z0-9_-]+)\s*=""")
 KEY_PART = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
+Key = tuple[str, ...]
 
 
 class Document(NamedTuple):
-    """A parsed file and the line of every key path."""
+    """A parsed file and the line of every key path.
+
+    `places` says under which key of the file each key of `data` is written, where that
+    differs; what stands at () is where keys belong that are not written.
+    """
 
     path: Path
     data: dict[str, Any]
-    lines: dict[tuple[str, ...], int]
+    lines: dict[Key, int]
+    places: Mapping[Key, Key] = MappingProxyType({})
 
-    def line(self, key: tuple[str, ...]) -> int:
+    def place(self, key: Key) -> Key:
+        """The key of the file under which `key` is written, or would be."""
+        return self.places.get(key, (*self.places.get((), ()), *key))
+
+    def line(self, key: Key) -> int:
         """The line of `key`, or of the nearest enclosing key."""
+        key = self.place(key)
         while key and key not in self.lines:
             key = key[:-1]
         return self.lines.get(key, 0)
 
-    def problem(self, key: tuple[str, ...], message: str) -> Problem:
+    def problem(self, key: Key, message: str) -> Problem:
         """A problem at `key` of this file."""
-        return Problem(shown_path(self.path), self.line(key), ".".join(_quoted(part) for part in key), message)
+        return Problem(shown_path(self.path), self.line(key), ".".join(_quoted(part) for part in self.place(key)), message)
 
 
 def _quoted(part: str) -> str:
     return f'"{part}"' if "." in part else part
 
 
-def _parts(text: str) -> tuple[str, ...]:
+def _parts(text: str) -> Key:
     return tuple(part.strip("\"'") for part in KEY_PART.findall(text))
 
 
-def _numbered(table: tuple[str, ...], counts: dict[tuple[str, ...], int]) -> tuple[str, ...]:
+def _numbered(table: Key, counts: dict[Key, int]) -> Key:
     """`table` with the number of the current entry behind every array of tables it lies in."""
-    found: tuple[str, ...] = ()
+    found: Key = ()
     for place, part in enumerate(table):
         found = (*found, part)
         if found in counts and place < len(table) - 1:
@@ -49,11 +62,11 @@ def _numbered(table: tuple[str, ...], counts: dict[tuple[str, ...], int]) -> tup
     return found
 
 
-def key_lines(text: str) -> dict[tuple[str, ...], int]:
+def key_lines(text: str) -> dict[Key, int]:
     """The line on which each dotted key path is written; arrays of tables are numbered from 0."""
-    lines: dict[tuple[str, ...], int] = {}
-    table: tuple[str, ...] = ()
-    counts: dict[tuple[str, ...], int] = {}
+    lines: dict[Key, int] = {}
+    table: Key = ()
+    counts: dict[Key, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         header, assignment = HEADER.match(line), ASSIGNMENT.match(line)
         if header:
@@ -68,6 +81,9 @@ def key_lines(text: str) -> dict[tuple[str, ...], int]:
                 lines.setdefault(key[:depth], number)
             for inner in INLINE_KEY.findall(line[assignment.end() :]):
                 lines.setdefault((*key, inner.strip("\"'")), number)
+    for key, number in list(lines.items()):
+        for depth in range(1, len(key)):
+            lines.setdefault(key[:depth], number)
     return lines
 
 

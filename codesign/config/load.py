@@ -1,91 +1,83 @@
 """Which design, workload or study does a file describe?"""
 
-import dataclasses
 import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from codesign.config.catalogue import Catalogue, check_sources, config_folder, load_catalogue
+from codesign.config.calibration import calibrated, calibration_of
+from codesign.config.catalogue import SHIPPED, Catalogue, config_folder, load_catalogue
 from codesign.config.document import Document, read_document
-from codesign.config.problems import ConfigError, Problem, nearest
-from codesign.config.schema import Number, build, module_of, validate
+from codesign.config.parts import Loaded, read_module
+from codesign.config.problems import ConfigError, Problem, nearest, shown_path
+from codesign.config.schema import Number
 from codesign.config.study_file import StudyFile, read_overrides, read_study
+from codesign.config.validation import accuracy_of
+from codesign.config.workloads import family, parted, unknown_workload, workload_document, workload_documents
 from codesign.design import Design
 from codesign.hardware.cluster import Cluster
 from codesign.mapping.parallelism import Mapping
 from codesign.workload.training import Workload
 
 
-class Loaded(NamedTuple):
-    """A Module read from a file, with its label and the provenance of every number."""
-
-    module: Any
-    label: str
-    provenance: dict[str, Number]
-    path: Path
-
-
-def _expand(cls: type, data: Any, catalogue: Catalogue, document: Document, at: tuple[str, ...], problems: list[Problem]) -> Any:
-    """`data` with every row name replaced by the row, overrides on top."""
-    if not isinstance(data, dict):
-        return data
-    result = dict(data)
-    for field in dataclasses.fields(cls):
-        members = module_of(field.type)
-        if not members or field.name not in result:
-            continue
-        entry, key = result[field.name], (*at, field.name)
-        table = catalogue.table_of(members[0])
-        name = entry if isinstance(entry, str) else entry.get("row") if isinstance(entry, dict) else None
-        if table and isinstance(name, str):
-            row = catalogue.rows[table].get(name)
-            if row is None:
-                problems.append(document.problem(key, f"no row '{name}' in {table}" + nearest(name, catalogue.rows[table])))
-            overrides = {k: v for k, v in entry.items() if k != "row"} if isinstance(entry, dict) else {}
-            result[field.name] = (row.raw if row else {}) | overrides
-            if row is None:
-                result.pop(field.name)
-        for member in members[:1]:
-            if field.name in result:
-                result[field.name] = _expand(member, result[field.name], catalogue, document, key, problems)
-    return result
-
-
-def _read_module(cls: type, data: Any, document: Document, catalogue: Catalogue, at: tuple[str, ...], sourced: bool = True) -> Loaded:
-    """A Module from the table `data` that stands at key `at` of `document`."""
-    problems: list[Problem] = []
-    checked, found = validate(cls, _expand(cls, data, catalogue, document, at, problems), document, at)
-    named = {problem.key for problem in problems}
-    problems += [problem for problem in found if problem.key not in named]
-    if problems or checked is None:
-        raise ConfigError(problems)
-    module, provenance = build(cls, checked)
-    if sourced and (missing := check_sources(provenance, catalogue.sources, document, at)):
-        raise ConfigError(missing)
-    return Loaded(module, str(data.get("label", document.path.stem)), provenance, document.path)
-
-
-def _find(name: str, kind: str, document: Document, key: str, catalogue: Catalogue) -> Path:
-    """The file a study names: a path beside it, or a name in the folder of its kind."""
-    if name.endswith(".toml"):
-        return document.path.parent / name
-    folder = catalogue.folder / kind
-    known = [p.stem for p in folder.glob("*.toml")]
-    if name not in known:
-        raise ConfigError([document.problem((key,), f"no file '{name}' in {kind}" + nearest(name, known))])
-    return folder / f"{name}.toml"
+def _read_workload(document: Document) -> Loaded:
+    return read_module(Workload, document.data, document, load_catalogue(config_folder(document.path)), ())
 
 
 def load_workload(path: Path) -> Loaded:
-    """A workload file."""
-    document = read_document(path)
-    return _read_module(Workload, document.data, document, load_catalogue(config_folder(path)), ())
+    """A workload file, or one variant of a family: "file.toml#variant"."""
+    return _read_workload(workload_document(path))
+
+
+def load_family(path: Path) -> dict[str, Loaded]:
+    """Every variant of a family file by name, none of a file without variants; all their problems at once."""
+    loaded: dict[str, Loaded] = {}
+    problems: list[Problem] = []
+    for name, variant in family(read_document(path)).items():
+        try:
+            loaded[name] = _read_workload(variant)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return loaded
+
+
+def load_workload_named(name: str, folder: Path = SHIPPED) -> Loaded:
+    """The workload of that name, alone in a file or a variant, of a configuration folder."""
+    workloads = folder / "workloads"
+    documents = workload_documents(workloads)
+    if name not in documents:
+        raise ConfigError([Problem(shown_path(workloads), 0, name, unknown_workload(name, workloads))])
+    return _read_workload(documents[name])
+
+
+def _workload(name: str, document: Document, catalogue: Catalogue) -> Loaded:
+    """The workload a design or study names: a path beside it, or a name in the catalogue's folder."""
+    if parted(Path(name))[0].suffix == ".toml":
+        return load_workload(document.path.parent / name)
+    workloads = catalogue.folder / "workloads"
+    if name not in workload_documents(workloads):
+        raise ConfigError([document.problem(("workload",), unknown_workload(name, workloads))])
+    return load_workload_named(name, catalogue.folder)
+
+
+def _system(name: str, document: Document, catalogue: Catalogue) -> Loaded:
+    """The system a design or study names: a path beside it, or a name in the catalogue's folder."""
+    if name.endswith(".toml"):
+        return load_system(document.path.parent / name)
+    folder = catalogue.folder / "systems"
+    known = [p.stem for p in folder.glob("*.toml")]
+    if name not in known:
+        raise ConfigError([document.problem(("system",), f"no file '{name}' in systems" + nearest(name, known))])
+    return load_system(folder / f"{name}.toml")
 
 
 def load_system(path: Path) -> Loaded:
     """A system file: a cluster."""
-    document = read_document(path)
-    return _read_module(Cluster, document.data, document, load_catalogue(config_folder(path)), ())
+    document, catalogue = read_document(path), load_catalogue(config_folder(path))
+    calibration = calibration_of(document, catalogue)
+    data = calibrated(document.data, calibration) if calibration else document.data
+    return read_module(Cluster, data, document, catalogue, ())._replace(calibration=calibration)
 
 
 def load_mapping(document: Document, catalogue: Catalogue) -> Loaded:
@@ -93,19 +85,19 @@ def load_mapping(document: Document, catalogue: Catalogue) -> Loaded:
     data = document.data.get("mapping", {})
     if not isinstance(data, dict):
         raise ConfigError([document.problem(("mapping",), "expected a table")])
-    return _read_module(Mapping, data, document, catalogue, ("mapping",), sourced=False)
+    return read_module(Mapping, data, document, catalogue, ("mapping",), sourced=False)
 
 
 def _parts(document: Document, catalogue: Catalogue) -> tuple[Loaded, Loaded, Loaded]:
     """System, workload and mapping named by a design or study file; all their problems at once."""
     problems: list[Problem] = []
     parts: list[Loaded] = []
-    for key, kind, loader in (("system", "systems", load_system), ("workload", "workloads", load_workload)):
+    for key, loader in (("system", _system), ("workload", _workload)):
         name = document.data.get(key)
         try:
             if not isinstance(name, str):
-                raise ConfigError([document.problem((key,), f"expected the name of a file in {kind}, or a path to one")])
-            parts.append(loader(_find(name, kind, document, key, catalogue)))
+                raise ConfigError([document.problem((key,), f"expected the name of a {key}, or a path to its file")])
+            parts.append(loader(name, document, catalogue))
         except ConfigError as error:
             problems += error.problems
     try:
@@ -124,6 +116,7 @@ class Point(NamedTuple):
     workload: Workload
     provenance: dict[str, Number]
     labels: dict[str, str]
+    accuracy: str = ""
 
 
 def _point(document: Document, catalogue: Catalogue) -> Point:
@@ -133,7 +126,7 @@ def _point(document: Document, catalogue: Catalogue) -> Point:
     provenance |= {f"workload.{k}": v for k, v in workload.provenance.items()}
     title = str(document.data.get("title", document.path.stem))
     labels = {"title": title, "system": system.label, "workload": workload.label}
-    return Point(Design(system.module, mapping.module), workload.module, provenance, labels)
+    return Point(Design(system.module, mapping.module), workload.module, provenance, labels, accuracy_of(system.calibration))
 
 
 DESIGN_KEYS = {"title", "note", "system", "workload", "mapping", "set"}
@@ -215,4 +208,4 @@ def _literal(text: str) -> Any:
         return text
 
 
-__all__ = ["Loaded", "Point", "load_design", "load_study", "load_system", "load_workload"]
+__all__ = ["Loaded", "Point", "load_design", "load_family", "load_study", "load_system", "load_workload", "load_workload_named"]

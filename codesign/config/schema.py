@@ -18,7 +18,7 @@ from codesign.units import UnitError, parse_quantity, show
 
 RANGE_KEYS = {"default", "low", "high", "source", "note"}
 LARGEST = 1e300
-LABEL_KEYS = ("label", "source", "note")
+LABEL_KEYS = ("label", "source", "note", "stack", "calibration")
 
 
 class Number(NamedTuple):

@@ -30,6 +30,7 @@ class Facility(eqx.Module):
     """What surrounds the devices."""
 
     power_usage_effectiveness: Scalar = quantity("1", "facility power over equipment power", low=1, high=3)
+    launch_time: Scalar = quantity("us", "host time to launch one operator", high=1000)
     host_power: Scalar = quantity("W", "host processor, fans and conversion losses per device", high=5000)
     host_price: Scalar = quantity("$", "host, rack, cooling and power delivery per device", high=1e6)
 

@@ -53,6 +53,7 @@ class Port(eqx.Module):
 
     link: Link
     bandwidth: Scalar = quantity("Tb/s", "usable bandwidth per direction per device", low=0.01, high=2000)
+    efficiency: Scalar = quantity("1", "share of the bandwidth that collectives of large messages sustain", low=0.05, high=1, default=1)
 
     @property
     def units(self) -> Scalar:

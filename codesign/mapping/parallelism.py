@@ -22,6 +22,7 @@ class Mapping(eqx.Module):
     cp: Scalar = quantity("1", "context parallelism", low=1, high=1e4, whole=True, default=1)
     ep: Scalar = quantity("1", "expert-parallel groups", low=1, high=1e6, whole=True)
     etp: Scalar = quantity("1", "tensor parallelism inside one expert", low=1, high=1e4, whole=True)
+    vpp: Scalar = quantity("1", "model chunks per pipeline stage (interleaving)", low=1, high=1e3, whole=True, default=1)
     micro_batch: Scalar = quantity("1", "sequences per micro-batch and data-parallel rank", low=1, high=1e5, whole=True)
 
     @property

@@ -4,7 +4,8 @@ Hockney's start-up plus bytes over bandwidth on each tier. Rings have n - 1 star
 all-to-all starts its messages at once and pays one start-up per tier. Groups that span
 pods use both tiers: rings one after the other (the outer one with the bandwidth of all
 inside members), the all-to-all both at the same time. A group of one costs nothing.
-Contention, protocol efficiency by size and message injection gaps are ignored.
+Large messages sustain the efficiency of the port; small ones lose to start-ups, and the
+caller adds the start of the kernel that runs the collective. Contention is ignored.
 """
 
 import jax.numpy as jnp
@@ -31,8 +32,18 @@ def reduce_scatter_time(size: Scalar, group: Group, pod: Tier, scale_out: Tier) 
 
 
 def all_reduce_time(size: Scalar, group: Group, pod: Tier, scale_out: Tier) -> Scalar:
-    """Every rank ends with the sum: reduce-scatter, then all-gather."""
-    return 2 * all_gather_time(size, group, pod, scale_out)
+    """Every rank ends with the sum: the faster of a ring and a tree over the pods.
+
+    Ring: reduce-scatter, then all-gather. Tree: the same inside the pod; across, a double binary
+    tree with 2 log2 d start-ups moves every byte twice. Small messages of many pods take the tree;
+    with fewer than two pods the ring is never slower.
+    """
+    p, d = group.inside, group.domains
+    inner = 2 * ((p - 1) * pod.latency + (p - 1) / p * size / pod.bandwidth)
+    moved = size / (p * scale_out.bandwidth)
+    ring = 2 * ((d - 1) * scale_out.latency + (d - 1) / d * moved)
+    tree = 2 * (jnp.log2(jnp.maximum(d, 2.0)) * scale_out.latency + jnp.minimum(d - 1, 1.0) * moved)
+    return inner + jnp.minimum(ring, tree)
 
 
 def all_to_all_time(size: Scalar, group: Group, pod: Tier, scale_out: Tier) -> Scalar:
@@ -62,13 +73,14 @@ def relayed_all_to_all_time(size: Scalar, once: Scalar, group: Group, pod: Tier,
 
 
 def neighbour_time(size: Scalar, group: Group, pod: Tier, scale_out: Tier) -> Scalar:
-    """Mean time to hand `size` bytes to the next rank of a chain (none after the last).
+    """Mean time to hand `size` bytes to the next rank of a chain.
 
-    Of n places in the chain (p - 1) / p n are followed inside the pod and the rest, but for
-    the last, across.
+    Of the n - 1 hand-overs of n ranks (p - 1) / p n stay inside the pod and the rest cross. No
+    time for a chain of one.
     """
-    inside = (group.inside - 1) / group.inside
-    across = (group.domains - 1) / group.size
+    hops = jnp.maximum(group.size - 1, 1.0)
+    inside = (group.inside - 1) / group.inside * group.size / hops
+    across = (group.domains - 1) / hops
     inner = pod.latency + size / pod.bandwidth
     outer = scale_out.latency + size / scale_out.bandwidth
     return inside * inner + across * outer

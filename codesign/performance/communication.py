@@ -1,7 +1,8 @@
 """How long do the collectives of a layer, a stage boundary and a step take?
 
 EP is carved out of DP: an all-to-all connects the ep ranks of one expert set, and its
-bytes are the routed copies of one rank's own tokens.
+bytes are the routed copies of one rank's own tokens. Every collective is a kernel on every
+rank that starts and then waits for the others: two kernel times, where there is a group.
 """
 
 from typing import NamedTuple
@@ -11,9 +12,11 @@ import jax.numpy as jnp
 from codesign.fields import Scalar
 from codesign.mapping.parallelism import Mapping
 from codesign.mapping.partition import Share, replicated_parameters, routed_parameters
-from codesign.mapping.placement import Placement
+from codesign.mapping.placement import Group, Placement
+from codesign.mapping.stages import Load
 from codesign.performance.collectives import (
     all_gather_time,
+    all_reduce_time,
     all_to_all_time,
     neighbour_time,
     reduce_scatter_time,
@@ -25,11 +28,16 @@ from codesign.workload.training import Workload
 
 
 class Network(NamedTuple):
-    """The two tiers and where the groups sit on them."""
+    """The two tiers, where the groups sit on them, and the start of a collective's kernel."""
 
     placement: Placement
     pod: Tier
     scale_out: Tier
+    kernel_time: Scalar
+
+    def start(self, group: Group, count: float = 1.0) -> Scalar:
+        """Seconds that `count` collectives of `group` take to start; none for a group of one."""
+        return count * 2 * self.kernel_time * jnp.minimum(group.size - 1, 1.0)
 
 
 def routed_copies(workload: Workload, mapping: Mapping) -> Scalar:
@@ -40,14 +48,17 @@ def routed_copies(workload: Workload, mapping: Mapping) -> Scalar:
     return drop * distinct + (1 - drop) * model.top_k
 
 
-def tensor_parallel_time(workload: Workload, part: Share, net: Network) -> Scalar:
+def tensor_parallel_time(workload: Workload, mapping: Mapping, part: Share, net: Network) -> Scalar:
     """All-gather and reduce-scatter of one block (attention or dense network), one pass.
 
     Forward gathers its input and scatters its output; backward does the same with gradients.
+    Without sequence parallelism one all-reduce takes the place of both.
     """
     size = part.tokens * workload.model.d_model * workload.training.precision.activation
-    group = net.placement.tensor
-    return all_gather_time(size, group, net.pod, net.scale_out) + reduce_scatter_time(size, group, net.pod, net.scale_out)
+    group, cut = net.placement.tensor, mapping.schedule.sequence_parallel
+    both = all_gather_time(size, group, net.pod, net.scale_out) + reduce_scatter_time(size, group, net.pod, net.scale_out)
+    reduced = all_reduce_time(size, group, net.pod, net.scale_out)
+    return cut * (both + net.start(group, 2.0)) + (1 - cut) * (reduced + net.start(group))
 
 
 def expert_tensor_time(workload: Workload, mapping: Mapping, part: Share, net: Network) -> Scalar:
@@ -55,7 +66,8 @@ def expert_tensor_time(workload: Workload, mapping: Mapping, part: Share, net: N
     arrived = part.routed * routed_copies(workload, mapping) / jnp.maximum(workload.model.top_k, 1.0)
     size = arrived * workload.model.d_model * workload.training.precision.activation
     group = net.placement.expert_tensor
-    return all_gather_time(size, group, net.pod, net.scale_out) + reduce_scatter_time(size, group, net.pod, net.scale_out)
+    both = all_gather_time(size, group, net.pod, net.scale_out) + reduce_scatter_time(size, group, net.pod, net.scale_out)
+    return both + net.start(group, 2.0)
 
 
 def all_to_all_pass_time(workload: Workload, mapping: Mapping, part: Share, net: Network) -> Scalar:
@@ -76,41 +88,73 @@ def all_to_all_pass_time(workload: Workload, mapping: Mapping, part: Share, net:
         relayed = relayed_all_to_all_time(size * copies, size * once, group, net.pod, net.scale_out)
         return mapping.schedule.relay * relayed + (1 - mapping.schedule.relay) * direct
 
-    return exchange(precision.dispatch) + exchange(precision.combine)
+    return exchange(precision.dispatch) + exchange(precision.combine) + net.start(group, 2.0)
 
 
 def context_parallel_time(workload: Workload, mapping: Mapping, part: Share, net: Network) -> Scalar:
-    """All-gather of keys and values of one layer over the context group, one pass."""
+    """Traffic of one layer over the context group, one pass.
+
+    Keys and values gathered, or query, key, value and output exchanged by an all-to-all.
+    """
     attention, precision = workload.model.attention, workload.training.precision
-    size = part.tokens * mapping.cp * attention.kv_width(mapping.tp) * precision.activation / mapping.tp
-    return all_gather_time(size, net.placement.context, net.pod, net.scale_out)
+    group, swap = net.placement.context, mapping.schedule.context_all_to_all
+    own = part.tokens / mapping.tp * precision.activation
+    gathered = all_gather_time(own * mapping.cp * attention.kv_width(mapping.tp), group, net.pod, net.scale_out)
+    exchanged = all_to_all_time(own * attention.core_width(mapping.tp), group, net.pod, net.scale_out)
+    return swap * (exchanged + net.start(group, 4.0)) + (1 - swap) * (gathered + net.start(group))
 
 
 def boundary_time(workload: Workload, mapping: Mapping, part: Share, net: Network) -> Scalar:
-    """Activations handed to the next pipeline stage, per micro-batch and pass."""
-    size = part.tokens / mapping.tp * workload.model.d_model * workload.training.precision.activation
-    return neighbour_time(size, net.placement.pipeline, net.pod, net.scale_out)
+    """Activations handed to the next pipeline stage, per micro-batch, chunk and pass.
+
+    Every tensor-parallel rank sends its part; without sequence parallelism the parts are
+    gathered on arrival (arXiv 2104.04473 section 4.1).
+    """
+    size = part.tokens * workload.model.d_model * workload.training.precision.activation
+    whole = 1 - mapping.schedule.sequence_parallel
+    sent = neighbour_time(size / mapping.tp, net.placement.pipeline, net.pod, net.scale_out) + net.start(net.placement.pipeline)
+    gather = all_gather_time(size, net.placement.tensor, net.pod, net.scale_out)
+    return sent + whole * jnp.minimum(mapping.pp - 1, 1.0) * gather
 
 
-def gradient_time(workload: Workload, mapping: Mapping, part: Share, net: Network) -> Scalar:
+def gradient_scatters(mapping: Mapping, part: Share) -> Scalar:
+    """How often gradients are scattered in one step: once, or after every micro-batch.
+
+    From ZeRO-2 on no rank keeps them whole unless the schedule accumulates first; ZeRO-3 never does.
+    """
+    schedule = mapping.schedule
+    each = jnp.maximum(jnp.clip(schedule.zero_stage - 1, 0.0, 1.0) * schedule.scatter_each, jnp.clip(schedule.zero_stage - 2, 0.0, 1.0))
+    return 1 + each * (part.micro_batches - 1)
+
+
+def gradient_time(workload: Workload, mapping: Mapping, part: Share, load: Load, net: Network) -> Scalar:
     """Reduce-scatter of gradients and all-gather of parameters, once per step.
 
     Replicated weights over dp cp ranks, routed experts over the copies of their set. Without
-    ZeRO the gradients themselves are gathered (an all-reduce). From ZeRO-2 on gradients are
-    scattered after every micro-batch, as no rank keeps them whole; ZeRO-3 gathers parameters
-    for every micro-batch, forward and backward, instead of once.
+    ZeRO the gradients are all-reduced. ZeRO-3 gathers parameters for every micro-batch, forward
+    and backward, instead of once.
     """
     precision, stage = workload.training.precision, mapping.schedule.zero_stage
-    optimizer_sharded = jnp.clip(stage, 0.0, 1.0)
-    gathered = optimizer_sharded * precision.weight + (1 - optimizer_sharded) * precision.reduction
-    sharded = jnp.clip(stage - 2, 0.0, 1.0)
+    sharded_optimizer, sharded = jnp.clip(stage, 0.0, 1.0), jnp.clip(stage - 2, 0.0, 1.0)
     gathers = (1 - sharded) + sharded * 2 * part.micro_batches
-    scatters = 1 + jnp.clip(stage - 1, 0.0, 1.0) * (part.micro_batches - 1)
+    scatters = gradient_scatters(mapping, part)
     total = jnp.zeros_like(part.tokens)
     for count, group in (
-        (replicated_parameters(workload, mapping), net.placement.data),
-        (routed_parameters(workload, mapping), net.placement.expert_data),
+        (replicated_parameters(workload, mapping, load), net.placement.data),
+        (routed_parameters(workload, mapping, load), net.placement.expert_data),
     ):
-        total += scatters * reduce_scatter_time(count * precision.reduction, group, net.pod, net.scale_out)
-        total += gathers * all_gather_time(count * gathered, group, net.pod, net.scale_out)
+        reduced = all_reduce_time(count * precision.reduction, group, net.pod, net.scale_out) + net.start(group)
+        scattered = scatters * reduce_scatter_time(count * precision.reduction, group, net.pod, net.scale_out)
+        gathered = gathers * all_gather_time(count * precision.weight, group, net.pod, net.scale_out)
+        total += sharded_optimizer * (scattered + gathered + net.start(group, 2.0)) + (1 - sharded_optimizer) * reduced
     return total
+
+
+def tied_embedding_time(workload: Workload, mapping: Mapping, part: Share, net: Network) -> Scalar:
+    """Gradients of an embedding shared by the first and the last of several stages, reduced between the two."""
+    model = workload.model
+    size = model.tied_embedding * model.vocabulary * model.d_model / mapping.tp * workload.training.precision.reduction
+    several = jnp.minimum(mapping.pp - 1, 1.0)
+    apart = jnp.where(net.placement.pipeline.domains > 1, 1.0, 0.0)
+    tier = apart * size / net.scale_out.bandwidth + (1 - apart) * size / net.pod.bandwidth
+    return several * tier

@@ -1,7 +1,8 @@
 """How long does one operator run on one device?
 
-time = max(FLOPs / (efficiency peak), bytes / (efficiency bandwidth)). Kernel launches and
-tile quantisation are ignored.
+time = kernels x kernel time + sqrt(compute^2 + memory^2): a kernel computes and streams at
+once, and the slower of both sets the pace, with a soft corner where they are equal. With
+the schedule's kernel detail off: max(compute, memory).
 """
 
 from typing import NamedTuple
@@ -12,23 +13,57 @@ from codesign.fields import Scalar, total
 from codesign.hardware.package import Package
 from codesign.workload.training import Precision
 
-
-class Gemm(NamedTuple):
-    """`matrices` products of (rows, depth) activations by a (depth, columns) weight matrix."""
-
-    rows: Scalar
-    depth: Scalar
-    columns: Scalar
-    matrices: Scalar
+TINY = 1e-15
 
 
 class Work(NamedTuple):
-    """What an operator costs one device: seconds, FLOPs (those in 8 bits apart), memory bytes."""
+    """What an operator costs one device: seconds, FLOPs (those in 8 bits apart), memory bytes, kernels.
+
+    Two 4-bit FLOPs count as one of 8 bits, as they take half its energy.
+    """
 
     time: Scalar
     flops: Scalar
     flops_8bit: Scalar
     memory_bytes: Scalar
+
+
+class Engine(NamedTuple):
+    """What a package offers to operators: sustained rates, processors, kernel time; `detail` as in the schedule."""
+
+    wide_rate: Scalar
+    narrow_rate: Scalar
+    attention_rate: Scalar
+    exponential_rate: Scalar
+    memory_rate: Scalar
+    processors: Scalar
+    kernel_time: Scalar
+    detail: Scalar
+
+
+def engine(package: Package, precision: Precision, detail: Scalar, reserved: Scalar | float = 0.0) -> Engine:
+    """Sustained rates of all dies: peak x efficiency x clock under load.
+
+    `reserved` is the share of processors that communicate instead. Attention keeps the matrix
+    units too little busy to be slowed by their power. `wide_rate` is that of 16-bit products,
+    `narrow_rate` the harmonic mix of the formats of the run.
+    """
+    die, dies = package.die, package.dies * (1 - reserved)
+    clock = dies * die.sustained_clock
+    wide = clock * die.peak_flops * die.matrix_efficiency
+    eight = clock * die.peak_flops_8bit * die.matrix_efficiency_8bit
+    four = clock * die.peak_flops_4bit * die.matrix_efficiency_4bit
+    rest = 1 - precision.share_8bit - precision.share_4bit
+    return Engine(
+        wide_rate=wide,
+        narrow_rate=1 / (rest / wide + precision.share_8bit / eight + precision.share_4bit / four),
+        attention_rate=dies * die.peak_flops * die.attention_efficiency,
+        exponential_rate=dies * die.exponential_rate,
+        memory_rate=package.memory_bandwidth * package.memory.efficiency,
+        processors=dies * die.processors,
+        kernel_time=detail * die.kernel_time,
+        detail=detail,
+    )
 
 
 def add(*works: Work) -> Work:
@@ -38,46 +73,17 @@ def add(*works: Work) -> Work:
 
 def scale(work: Work, factor: Scalar | float) -> Work:
     """`work` done `factor` times."""
-    return Work(work.time * factor, work.flops * factor, work.flops_8bit * factor, work.memory_bytes * factor)
+    return Work(*(part * factor for part in work))
 
 
-def matrix_rate(package: Package, precision: Precision) -> Scalar:
-    """Sustained matrix FLOP/s: harmonic mix of the 16-bit and the 8-bit part of the FLOPs."""
-    wide = package.peak_flops * package.die.matrix_efficiency
-    narrow = package.peak_flops_8bit * package.die.matrix_efficiency_8bit
-    return 1 / ((1 - precision.share_8bit) / wide + precision.share_8bit / narrow)
+def kernel_time(compute: Scalar, memory: Scalar, kernels: Scalar, device: Engine) -> Scalar:
+    """Seconds of `kernels` kernels that compute for `compute` and stream for `memory` seconds together."""
+    soft = jnp.sqrt(compute * compute + memory * memory + TINY * TINY) - TINY
+    return device.detail * soft + (1 - device.detail) * jnp.maximum(compute, memory) + kernels * device.kernel_time
 
 
-def memory_rate(package: Package) -> Scalar:
-    """Sustained memory bandwidth [B/s]."""
-    return package.memory_bandwidth * package.memory.efficiency
-
-
-def roofline(flops: Scalar, traffic: Scalar, package: Package, precision: Precision) -> Work:
-    """Time of an operator of `flops` FLOPs and `traffic` bytes of memory traffic."""
-    time = jnp.maximum(flops / matrix_rate(package, precision), traffic / memory_rate(package))
-    return Work(time, (1 - precision.share_8bit) * flops, precision.share_8bit * flops, traffic)
-
-
-def gemm_forward(gemm: Gemm, package: Package, precision: Precision) -> Work:
-    """Forward product: 2 m k n FLOPs; every operand crosses the memory once."""
-    flops = 2 * gemm.matrices * gemm.rows * gemm.depth * gemm.columns
-    activations = gemm.matrices * gemm.rows * (gemm.depth + gemm.columns) * precision.activation
-    weights = gemm.matrices * gemm.depth * gemm.columns * precision.weight
-    return roofline(flops, activations + weights, package, precision)
-
-
-def gemm_backward(gemm: Gemm, package: Package, precision: Precision) -> Work:
-    """Gradients of input and weight: twice the FLOPs; weight gradients are read and written.
-
-    Accumulation over micro-batches is fused into the weight-gradient product.
-    """
-    flops = 4 * gemm.matrices * gemm.rows * gemm.depth * gemm.columns
-    activations = 2 * gemm.matrices * gemm.rows * (gemm.depth + gemm.columns) * precision.activation
-    weights = gemm.matrices * gemm.depth * gemm.columns * (precision.weight + 2 * precision.gradient)
-    return roofline(flops, activations + weights, package, precision)
-
-
-def stream_work(traffic: Scalar, package: Package) -> Work:
-    """An elementwise operator bound by memory: `traffic` bytes read and written."""
-    return Work(traffic / memory_rate(package), jnp.zeros_like(traffic), jnp.zeros_like(traffic), traffic)
+def stream(traffic: Scalar, device: Engine, kernels: Scalar | float = 1.0) -> Work:
+    """Elementwise operators bound by memory: `traffic` bytes read and written by `kernels` kernels."""
+    present = jnp.minimum(traffic, 1.0)
+    nothing = jnp.zeros_like(traffic)
+    return Work(traffic / device.memory_rate + kernels * present * device.kernel_time, nothing, nothing, traffic)

@@ -1,23 +1,32 @@
 """How long is one training step? The one place where a step time is summed.
 
 Per micro-batch a stage computes its layers forward and backward; what traffic the schedule
-lets hide is subtracted from its partner; the pipeline bubble adds (pp - 1) micro-batches
-(1F1B, arXiv 2104.04473); gradient traffic and the optimiser follow once per step.
+lets hide is subtracted from its partner; the slowest stage sets the pace and the pipeline
+bubble adds the others once (1F1B, arXiv 2104.04473; less when interleaved or when weight
+gradients fill it); gradient traffic and the optimiser follow once per step.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
 
 from codesign.fields import Scalar, total
-from codesign.hardware.package import Package
 from codesign.mapping.parallelism import Mapping
-from codesign.mapping.partition import Share, stored_parameters
-from codesign.performance import communication, operators
+from codesign.mapping.partition import Share, heaviest_load, stored_parameters
+from codesign.mapping.stages import Load, pick, triple
+from codesign.performance import attention, communication, operators
 from codesign.performance.communication import Network
-from codesign.performance.operators import Passes
-from codesign.performance.roofline import Work, add, scale, stream_work
+from codesign.performance.overlap import exposed, hide
+from codesign.performance.passes import Passes
+from codesign.performance.roofline import Engine, Work, add, scale, stream
+from codesign.performance.saving import always, apart
 from codesign.workload.training import Workload
+
+HOST_OPERATORS = 20.0
+"""Operators that the host launches per dense layer and pass; a MoE layer has as many again for routing."""
+Operator = Callable[[Workload, Mapping, Share, Engine], Passes]
+MATRIX_KINDS = ("attention projections", "dense network", "experts", "shared experts and router", "head and loss")
 
 
 class Step(NamedTuple):
@@ -32,90 +41,144 @@ class Step(NamedTuple):
         return total(self.breakdown.values())
 
 
-def _total(passes: Passes, layers: Scalar, repeats: Scalar | float) -> Work:
-    """Work of `layers` layers, forward once and `repeats` times more, backward once."""
-    return add(scale(passes.forward, layers * (1 + repeats)), scale(passes.backward, layers))
+class Kind(NamedTuple):
+    """One kind of operator: its work per layer (or head), seconds of it that are backward, which part of a load has it."""
+
+    work: Work
+    backward: Scalar
+    held_by: str
 
 
-def _computation(workload: Workload, mapping: Mapping, part: Share, package: Package) -> tuple[dict[str, Work], Scalar]:
-    """Work per micro-batch on the fullest stage by kind, and the seconds of it that are backward."""
-    again = mapping.schedule.recompute_layer
-    core_again = jnp.maximum(again, mapping.schedule.recompute_core)
-    layers, once = part.dense_layers + part.moe_layers, jnp.ones_like(part.moe_layers)
-    kinds = {
-        "attention projections": (operators.attention_projections, layers, again),
-        "attention core": (operators.attention_core, layers, core_again),
-        "dense network": (operators.dense_feed_forward, part.dense_layers, again),
-        "experts": (operators.routed_experts, part.moe_layers, again),
-        "shared experts and router": (operators.shared_experts_and_router, part.moe_layers, again),
-        "norms and residuals": (operators.norms_and_residuals, layers, again),
-        "permutation": (operators.permutation, part.moe_layers, again),
-        "head and loss": (operators.head_and_loss, once, 0.0 * again),
+def kinds(workload: Workload, mapping: Mapping, part: Share, device: Engine) -> dict[str, Kind]:
+    """All operators of a stage, forward as often as recomputation has it; those of which a model has none are left out."""
+    model = workload.model
+    again, zero = mapping.schedule.recompute_layer, 0.0 * mapping.schedule.recompute_layer
+    core = jnp.maximum(again, mapping.schedule.recompute_core)
+    dense = jnp.maximum(again, mapping.schedule.recompute_dense)
+    experts = jnp.maximum(again, mapping.schedule.recompute_experts)
+    rows = {
+        "attention projections": (operators.attention_projections, "layers", again, []),
+        "attention core": (attention.attention_core, "layers", core, []),
+        "dense network": (operators.dense_feed_forward, "dense", dense, [model.dense_layers]),
+        "experts": (operators.routed_experts, "moe", experts, [model.base_experts]),
+        "shared experts and router": (operators.shared_experts_and_router, "moe", experts, [model.base_experts, model.shared_experts]),
+        "norms and residuals": (operators.norms_and_residuals, "layers", again, []),
+        "permutation": (operators.permutation, "moe", experts, []),
+        "head and loss": (operators.head_and_loss, "head", zero, [model.vocabulary, model.extra_heads]),
+        "embedding": (operators.embedding, "embedding", zero, [model.vocabulary]),
     }
-    passes = {name: operator(workload, mapping, part, package) for name, (operator, _, _) in kinds.items()}
-    work = {name: _total(passes[name], count, repeats) for name, (_, count, repeats) in kinds.items()}
-    ahead = total(count * passes[name].forward.time for name, (_, count, _) in kinds.items())
-    return work, total(w.time for w in work.values()) - ahead
+
+    def found(operator: Operator, again: Scalar, sizes: list[Scalar]) -> tuple[Work, Scalar]:
+        if sizes and all(always(size, 0.0) for size in sizes):
+            return Work(zero, zero, zero, zero), zero
+        passes = operator(workload, mapping, part, device)
+        return add(scale(passes.forward, 1 + again), passes.backward), passes.backward.time
+
+    results = {name: apart(found)(operator, again, sizes) for name, (operator, _, again, sizes) in rows.items()}
+    return {name: Kind(work, backward, rows[name][1]) for name, (work, backward) in results.items()}
 
 
-def _communication(workload: Workload, mapping: Mapping, part: Share, net: Network) -> dict[str, Scalar]:
-    """Seconds per micro-batch on the fullest stage if nothing were hidden, by kind."""
-    passes = 2 + mapping.schedule.recompute_layer
-    layers = part.dense_layers + part.moe_layers
-    block = communication.tensor_parallel_time(workload, part, net)
-    shared = jnp.minimum(workload.model.shared_experts, 1.0)
-    blocks = layers + part.dense_layers + part.moe_layers * shared
+def stage_work(found: dict[str, Kind], load: Load) -> dict[str, Work]:
+    """Work per micro-batch of a stage by kind."""
+    return {name: scale(kind.work, getattr(load, kind.held_by)) for name, kind in found.items()}
+
+
+@apart
+def layer_traffic(workload: Workload, mapping: Mapping, part: Share, net: Network) -> dict[str, Scalar]:
+    """Seconds of one collective of each kind, one pass of one layer or stage."""
     return {
-        "tensor parallel": passes * blocks * block,
-        "expert tensor parallel": passes * part.moe_layers * communication.expert_tensor_time(workload, mapping, part, net),
-        "all-to-all": passes * part.moe_layers * communication.all_to_all_pass_time(workload, mapping, part, net),
-        "context parallel": (passes + 1) * layers * communication.context_parallel_time(workload, mapping, part, net),
-        "pipeline send": 2 * communication.boundary_time(workload, mapping, part, net),
+        "tensor parallel": communication.tensor_parallel_time(workload, mapping, part, net),
+        "expert tensor parallel": communication.expert_tensor_time(workload, mapping, part, net),
+        "all-to-all": communication.all_to_all_pass_time(workload, mapping, part, net),
+        "context parallel": communication.context_parallel_time(workload, mapping, part, net),
+        "pipeline send": communication.boundary_time(workload, mapping, part, net),
     }
 
 
-def _exposed(time: Scalar, share: Scalar, partner: Scalar) -> Scalar:
-    """max(0, time - share x partner), and exactly `time` where nothing may hide."""
-    return time - jnp.minimum(time, share * partner)
+def stage_traffic(workload: Workload, mapping: Mapping, once: dict[str, Scalar], load: Load) -> dict[str, Scalar]:
+    """Seconds per micro-batch of a stage if nothing were hidden, by kind."""
+    schedule = mapping.schedule
+    passes = 2 + schedule.recompute_layer
+    exchanges = 2 + jnp.maximum(schedule.recompute_layer, schedule.recompute_experts)
+    blocks = load.layers + load.dense + load.moe * jnp.minimum(workload.model.shared_experts, 1.0)
+    ends = (load.embedding + load.head) * jnp.minimum(workload.model.vocabulary, 1.0)
+    chunked = jnp.minimum(mapping.vpp - 1, 1.0)
+    return {
+        "tensor parallel": (passes * blocks + ends) * once["tensor parallel"],
+        "expert tensor parallel": exchanges * load.moe * once["expert tensor parallel"],
+        "all-to-all": exchanges * load.moe * once["all-to-all"],
+        "context parallel": (passes + 1 - schedule.context_all_to_all) * load.layers * once["context parallel"],
+        "pipeline send": 2 * mapping.vpp * (1 - schedule.send_overlap * chunked) * once["pipeline send"],
+    }
 
 
-def _hide(traffic: dict[str, Scalar], work: dict[str, Work], mapping: Mapping) -> tuple[dict[str, Scalar], Scalar]:
-    """Traffic that remains visible beside the computation of the same micro-batch, and the computing time left over.
+def host_excess(mapping: Mapping, load: Load, busy: Scalar, launch_time: Scalar) -> Scalar:
+    """Seconds per micro-batch that a stage waits for the host, which launches operators one by one.
 
-    A second of computation hides one second of traffic: tensor-parallel traffic first, then
-    the all-to-all under what is left; gradients come last.
+    The larger of both sets the pace, softly: (busy^4 + host^4)^(1/4) - busy.
+    """
+    passes = 2 + mapping.schedule.recompute_layer
+    host = mapping.schedule.kernel_detail * HOST_OPERATORS * passes * (load.layers + load.moe) * launch_time
+    ratio = host / jnp.maximum(busy, 1e-12)
+    return busy * (jnp.sqrt(jnp.sqrt(1 + ratio**4)) - 1)
+
+
+def optimizer_work(workload: Workload, mapping: Mapping, load: Load, device: Engine) -> Work:
+    """Reads gradients three times (norm, overflow, update), reads and writes the states, writes the weight.
+
+    Sharded from ZeRO stage 1 on.
+    """
+    precision = workload.training.precision
+    traffic = (1 + 2 * device.detail) * precision.gradient + 2 * precision.optimizer + precision.weight
+    return stream(stored_parameters(workload, mapping, load, 1) * traffic, device)
+
+
+def _bubble(mapping: Mapping, found: dict[str, Kind], mean: Load, others: Scalar) -> Scalar:
+    """Seconds in which a stage waits for the pipeline to fill and drain; `others`: all other stages, one micro-batch.
+
+    1F1B waits for forward and backward of every other stage, 1 / vpp of it when interleaved;
+    zero-bubble schedules take weight gradients out of it (half of the products' backward), and
+    DualPipe waits for half as many stages (arXiv 2412.19437 Table 2).
     """
     schedule = mapping.schedule
-    dense = work["attention projections"].time + work["dense network"].time
-    tensor = _exposed(traffic["tensor parallel"], schedule.tensor_overlap, dense)
-    expert = _exposed(traffic["expert tensor parallel"], schedule.tensor_overlap, work["experts"].time)
-    left = total(w.time for w in work.values()) - (traffic["tensor parallel"] - tensor) - (traffic["expert tensor parallel"] - expert)
-    exchange = _exposed(traffic["all-to-all"], schedule.expert_overlap, left)
-    visible = traffic | {"tensor parallel": tensor, "expert tensor parallel": expert, "all-to-all": exchange}
-    return visible, left - (traffic["all-to-all"] - exchange)
+    whole = total(kind.work.time * getattr(mean, kind.held_by) for kind in found.values())
+    back = {name: kind.backward * getattr(mean, kind.held_by) for name, kind in found.items()}
+    weights = total(0.5 * back[name] for name in MATRIX_KINDS) / whole
+    backward = total(back.values()) / whole
+    left = jnp.maximum(1 - schedule.deferred_weights * weights + schedule.bidirectional * backward, 0.0)
+    halved = jnp.maximum(mapping.pp / 2 - 1, 0.0) / jnp.maximum(mapping.pp - 1, 1.0)
+    waits = 1 - schedule.bidirectional + schedule.bidirectional * halved
+    return schedule.bubble * waits * left * others / mapping.vpp
 
 
-def optimizer_work(workload: Workload, mapping: Mapping, package: Package) -> Work:
-    """Reads gradient, reads and writes the states, writes the weight; sharded from ZeRO stage 1 on."""
-    precision = workload.training.precision
-    traffic = precision.gradient + 2 * precision.optimizer + precision.weight
-    return stream_work(stored_parameters(workload, mapping, 1) * traffic, package)
-
-
-def training_step(workload: Workload, mapping: Mapping, part: Share, package: Package, net: Network) -> Step:
+@apart
+def training_step(workload: Workload, mapping: Mapping, part: Share, device: Engine, net: Network, launch_time: Scalar) -> Step:
     """One optimiser step of `workload` under `mapping`: seconds by cause, and the work of the mean device."""
-    work, backward = _computation(workload, mapping, part, package)
-    visible, left = _hide(_communication(workload, mapping, part, net), work, mapping)
-    times = {name: part.micro_batches * w.time for name, w in work.items()}
-    times |= {name: part.micro_batches * t for name, t in visible.items()}
-    bubble = mapping.schedule.bubble * (mapping.pp - 1) / part.micro_batches * total(times.values())
-    optimizer = optimizer_work(workload, mapping, package)
-    free = backward * left / total(w.time for w in work.values())
-    gradients = mapping.schedule.gradient_traffic * communication.gradient_time(workload, mapping, part, net)
+    found, once = kinds(workload, mapping, part, device), layer_traffic(workload, mapping, part, net)
+
+    def stage(load: Load) -> tuple[dict[str, Scalar], Scalar]:
+        """Seconds per micro-batch by cause, and the computing time under which nothing hides."""
+        work = stage_work(found, load)
+        visible, left = hide(stage_traffic(workload, mapping, once, load), work, mapping)
+        busy = {name: w.time for name, w in work.items()} | visible
+        return busy | {"host": host_excess(mapping, load, total(busy.values()), launch_time)}, left
+
+    sums = triple([total(stage(load)[0].values()) for load in part.stages.loads])
+    weights = part.stages.largest(sums)
+    terms, left = stage(Load(*(pick(weights, triple(values)) for values in zip(*part.stages.loads, strict=True))))
+    times = {name: part.micro_batches * seconds for name, seconds in terms.items()}
+    mean_load = Load(*(part.stages.sum(values) / mapping.pp for values in zip(*part.stages.loads, strict=True)))
+    mean = stage_work(found, mean_load)
+    heaviest = heaviest_load(workload, mapping, part)
+    optimizer = optimizer_work(workload, mapping, heaviest, device)
+    gradients = communication.gradient_time(workload, mapping, part, heaviest, net)
+    windows = communication.gradient_scatters(mapping, part)
+    hidden = exposed(gradients, mapping.schedule.gradient_overlap, windows * left)
+    tied = communication.tied_embedding_time(workload, mapping, part, net)
     times |= {
-        "pipeline bubble": bubble,
-        "gradient traffic": _exposed(gradients, mapping.schedule.gradient_overlap, free),
+        "pipeline bubble": _bubble(mapping, found, mean_load, part.stages.sum(sums) - pick(weights, sums)),
+        "gradient traffic": mapping.schedule.gradient_traffic * (hidden + tied),
         "optimizer": optimizer.time,
     }
-    mean = work | {"experts": scale(work["experts"], 1 / workload.training.expert_imbalance)}
-    return Step(times, add(scale(add(*mean.values()), part.micro_batches * part.evenness), optimizer))
+    even = mean | {"experts": scale(mean["experts"], 1 / workload.training.expert_imbalance)}
+    return Step(times, add(scale(add(*even.values()), part.micro_batches), optimizer))

@@ -8,8 +8,16 @@ from codesign.units import to_unit
 
 FONT = {"family": "system-ui, sans-serif", "size": 13, "color": "#1f2933"}
 GROUPS = {
-    "computing": ("attention projections", "attention core", "dense network", "experts", "shared experts and router", "head and loss"),
-    "memory traffic": ("norms and residuals", "permutation", "optimizer"),
+    "computing": (
+        "attention projections",
+        "attention core",
+        "dense network",
+        "experts",
+        "shared experts and router",
+        "head and loss",
+        "host",
+    ),
+    "memory traffic": ("norms and residuals", "permutation", "embedding", "optimizer"),
     "tensor parallel": ("tensor parallel", "expert tensor parallel", "context parallel"),
     "all-to-all": ("all-to-all",),
     "pipeline": ("pipeline bubble", "pipeline send"),

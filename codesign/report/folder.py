@@ -30,7 +30,8 @@ def check_writable(folder: Path, key: str = "--out") -> None:
         raise ConfigError([Problem(shown_path(folder), 0, key, f"cannot be written: {error.strerror or error}")]) from None
 
 
-def _replace(path: Path, write: Callable[[Path], Any]) -> None:
+def replace(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write `path` beside its place and move it there; never a half-written file."""
     temporary = path.with_name(path.name + ".tmp")
     try:
         write(temporary)
@@ -43,11 +44,11 @@ def write_run(run: Run, folder: Path) -> list[Path]:
     """All files of a run; returns their paths."""
     table = pa.table({name: pa.array(values, type=None if values else pa.float64()) for name, values in run.columns.items()})
     rows = json.dumps({"units": run.manifest["units"], "designs": [run.row(i) for i in range(run.size)]})
-    _replace(folder / "front.parquet", lambda path: pyarrow.parquet.write_table(table, path))
-    _replace(folder / "front.csv", lambda path: pyarrow.csv.write_csv(table, path))
-    _replace(folder / "front.json", lambda path: path.write_text(rows, encoding="utf-8"))
-    _replace(folder / "report.html", lambda path: path.write_text(render(run), encoding="utf-8"))
-    _replace(folder / "manifest.json", lambda path: path.write_text(json.dumps(run.manifest, indent=1), encoding="utf-8"))
+    replace(folder / "front.parquet", lambda path: pyarrow.parquet.write_table(table, path))
+    replace(folder / "front.csv", lambda path: pyarrow.csv.write_csv(table, path))
+    replace(folder / "front.json", lambda path: path.write_text(rows, encoding="utf-8"))
+    replace(folder / "report.html", lambda path: path.write_text(render(run), encoding="utf-8"))
+    replace(folder / "manifest.json", lambda path: path.write_text(json.dumps(run.manifest, indent=1), encoding="utf-8"))
     return [folder / name for name in FILES]
 
 
@@ -71,7 +72,7 @@ def rewrite_page(folder: Path) -> Path:
     """Render the page of an existing run again."""
     run = read_run(folder)
     check_writable(folder)
-    _replace(folder / "report.html", lambda path: path.write_text(render(run), encoding="utf-8"))
+    replace(folder / "report.html", lambda path: path.write_text(render(run), encoding="utf-8"))
     return folder / "report.html"
 
 
@@ -80,4 +81,4 @@ def write_new(path: Path, text: str) -> None:
     if path.exists():
         raise ConfigError([Problem(shown_path(path), 0, "", "already exists; choose another name")])
     check_writable(path.parent, path.name)
-    _replace(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    replace(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

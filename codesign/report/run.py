@@ -27,7 +27,6 @@ from codesign.study import Front, Study, label_of
 from codesign.tree import leaves as part_leaves
 from codesign.units import to_unit
 
-ACCURACY = "model not yet held against measured runs; figures are those of its equations and stated constants"
 TOP = 25
 FILES = ("report.html", "front.parquet", "front.csv", "front.json", "manifest.json")
 
@@ -139,7 +138,7 @@ def empty_run(study: Study, point: Point, seed: int) -> Run:
     """The run of a study that was interrupted before it had a design."""
     manifest = {
         "title": study.file.title, "note": study.file.note, "status": "interrupted", "created": _now(), "labels": point.labels,
-        "accuracy": ACCURACY, "seed": seed, "search": study.file.search, "versions": _versions(), "units": {"id": ""}, "designs": 0,
+        "accuracy": point.accuracy, "seed": seed, "search": study.file.search, "versions": _versions(), "units": {"id": ""}, "designs": 0,
     }  # fmt: skip
     return Run(manifest, {"id": []})
 
@@ -160,7 +159,7 @@ def make_run(front: Front, point: Point, status: str, warm: dict[str, float]) ->
     resolved = _resolved(front)
     manifest = {
         "title": file.title, "note": file.note, "status": status, "created": _now(),
-        "labels": point.labels, "accuracy": ACCURACY, "seed": front.seed, "search": file.search, "versions": _versions(),
+        "labels": point.labels, "accuracy": point.accuracy, "seed": front.seed, "search": file.search, "versions": _versions(),
         "objectives": [{"name": n, "sense": OBJECTIVES[n].sense, "label": OBJECTIVES[n].label, "unit": units[n]} for n in file.objectives],
         "units": units, "designs": front.size, "found": found.archive.size, "cells": front.study.space.size,
         "evaluations": found.evaluations, "gradients": found.gradients, "feasible_share": found.feasible_share,

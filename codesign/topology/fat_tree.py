@@ -14,7 +14,8 @@ def tier(cluster: Cluster) -> Tier:
     """The fabric as a network tier: device rate over the oversubscription, latency per hop."""
     fabric = cluster.fabric
     hops = 2 * fabric.tiers - 1
-    return Tier(cluster.device.scale_out.bandwidth / fabric.oversubscription, hops * fabric.switch.latency)
+    port = cluster.device.scale_out
+    return Tier(port.bandwidth * port.efficiency / fabric.oversubscription, hops * fabric.switch.latency)
 
 
 def capacity(cluster: Cluster) -> Scalar:

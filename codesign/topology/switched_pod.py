@@ -14,7 +14,8 @@ from codesign.topology.tier import Bill, Tier
 
 def tier(cluster: Cluster) -> Tier:
     """The pod as a network tier."""
-    return Tier(cluster.device.scale_up.bandwidth, cluster.pod.switch.latency)
+    port = cluster.device.scale_up
+    return Tier(port.bandwidth * port.efficiency, cluster.pod.switch.latency)
 
 
 def switches_per_pod(cluster: Cluster) -> Scalar:

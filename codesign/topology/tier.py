@@ -6,7 +6,7 @@ from codesign.fields import Scalar
 
 
 class Tier(NamedTuple):
-    """One network as one device sees it: bytes/s per direction, and seconds to start a message."""
+    """One network as one device sees it: bytes/s per direction, and seconds to start a message or a ring step."""
 
     bandwidth: Scalar
     latency: Scalar

@@ -33,6 +33,11 @@ class GroupedQuery(eqx.Module):
         return {"query_key_value": Projection(d_model, query + 2 * key, "outputs"), "output": Projection(query, d_model, "inputs")}
 
     @property
+    def score_width(self) -> Scalar:
+        """Width of the query and key of one head."""
+        return self.head_size
+
+    @property
     def score_flops(self) -> Scalar:
         """FLOPs per query-key pair: scores and weighted values, forward."""
         return 4 * self.heads * self.head_size
@@ -40,6 +45,10 @@ class GroupedQuery(eqx.Module):
     def core_width(self, tp: Scalar | float = 1.0) -> Scalar:
         """Elements per token read and written by the core over all ranks: query, key, value, output."""
         return 2 * self.heads * self.head_size + self.kv_width(tp)
+
+    def raised_width(self, tp: Scalar | float = 1.0) -> Scalar:
+        """Elements per token that up-projections make and a backward pass can make again: none here."""
+        return 0.0 * self.heads
 
     def kv_width(self, tp: Scalar | float = 1.0) -> Scalar:
         """Elements of key and value per token over all ranks."""
@@ -69,6 +78,11 @@ class Latent(eqx.Module):
         }
 
     @property
+    def score_width(self) -> Scalar:
+        """Width of the query and key of one head, rotary part included."""
+        return self.head_size + self.rope_size
+
+    @property
     def score_flops(self) -> Scalar:
         """FLOPs per query-key pair: scores over head and rotary width, values over head width."""
         return 2 * self.heads * (2 * self.head_size + self.rope_size)
@@ -76,6 +90,10 @@ class Latent(eqx.Module):
     def core_width(self, tp: Scalar | float = 1.0) -> Scalar:
         """Elements per token read and written by the core over all ranks: query, key, value, output."""
         return self.heads * (4 * self.head_size + 2 * self.rope_size)
+
+    def raised_width(self, tp: Scalar | float = 1.0) -> Scalar:
+        """Elements per token that up-projections make and a backward pass can make again: query, key, value."""
+        return self.heads * (3 * self.head_size + 2 * self.rope_size)
 
     def kv_width(self, tp: Scalar | float = 1.0) -> Scalar:
         """Elements of the compressed key and value per token."""

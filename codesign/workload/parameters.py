@@ -37,15 +37,22 @@ def embedding_parameters(model: Transformer) -> Scalar:
     return (2 - model.tied_embedding) * model.vocabulary * model.d_model
 
 
+def extra_head_parameters(model: Transformer) -> Scalar:
+    """Weights of the projections before further passes through the output head."""
+    return 2 * model.extra_heads * model.d_model**2
+
+
 def total_parameters(model: Transformer) -> Scalar:
     """All weights of the model."""
     dense = model.dense_layers * feed_forward_parameters(model, model.d_ff)
     moe = model.experts * expert_parameters(model) + shared_parameters(model) + router_parameters(model)
-    return model.layers * attention_parameters(model) + dense + model.moe_layers * moe + embedding_parameters(model)
+    outer = embedding_parameters(model) + extra_head_parameters(model)
+    return model.layers * attention_parameters(model) + dense + model.moe_layers * moe + outer
 
 
 def active_parameters(model: Transformer) -> Scalar:
-    """Weights that one token meets; an embedding look-up counts as its matrix."""
+    """Weights that one token meets; an embedding look-up counts as its matrix, the head once however often it is passed."""
     dense = model.dense_layers * feed_forward_parameters(model, model.d_ff)
     moe = model.top_k * expert_parameters(model) + shared_parameters(model) + router_parameters(model)
-    return model.layers * attention_parameters(model) + dense + model.moe_layers * moe + embedding_parameters(model)
+    outer = embedding_parameters(model) + extra_head_parameters(model)
+    return model.layers * attention_parameters(model) + dense + model.moe_layers * moe + outer

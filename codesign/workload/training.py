@@ -16,7 +16,10 @@ class Precision(eqx.Module):
     gradient: Scalar = quantity("B", "one accumulated gradient in memory", low=0.25, high=8)
     reduction: Scalar = quantity("B", "one gradient on the data-parallel network", low=0.25, high=8)
     optimizer: Scalar = quantity("B", "optimiser state and master copy of one weight", high=32)
+    operand: Scalar = quantity("B", "one operand of a matrix product", low=0.25, high=8)
+    cast: Scalar = quantity("B", "memory traffic of casting one activation or gradient to an operand", high=32)
     share_8bit: Scalar = quantity("1", "share of matrix FLOPs executed in 8 bits", high=1)
+    share_4bit: Scalar = quantity("1", "share of matrix FLOPs executed in 4 bits", high=1)
 
 
 class Training(eqx.Module):

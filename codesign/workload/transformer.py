@@ -26,6 +26,13 @@ class Transformer(eqx.Module):
     shared_experts: Scalar = quantity("1", "experts of base width that every token passes", high=1e3, whole=True, default=0)
     vocabulary: Scalar = quantity("1", "tokens in the vocabulary; 0 when embedding and head are left out", high=1e7, whole=True)
     tied_embedding: Scalar = quantity("1", "1 when embedding and head share their weights", high=1, whole=True, default=0)
+    extra_heads: Scalar = quantity(
+        "1",
+        "further passes through the output head, each with a 2 d_model x d_model projection (multi-token prediction)",
+        high=8,
+        whole=True,
+        default=0,
+    )
     domains_per_token: Scalar = quantity("1", "most pods one token is routed to (node-limited routing)", low=1, high=1e6, default=1e6)
     granularity: Scalar = quantity("1", "m: experts are m times as many and m times as thin", low=1, high=64, default=1)
 

@@ -1,0 +1,41 @@
+"""What need not be worked out when the model is compiled, and what only once?
+
+Results are the same with and without. While tracing a number is known unless it is traced
+itself: constants of a study are known, its variables are not.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental.xla_metadata import set_xla_metadata
+
+from codesign.fields import Scalar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def always(value: Scalar, number: float) -> bool:
+    """Is `value` known to be `number` in every design that is evaluated?"""
+    return not isinstance(value, jax.core.Tracer) and bool(np.all(np.asarray(value) == number))
+
+
+def apart(function: Callable[P, R]) -> Callable[P, R]:
+    """`function`, compiled as a unit whose results are stored.
+
+    The compiler repeats a formula in every other one that uses its result. That is faster for
+    short ones, and several times slower for what is wrapped here.
+    """
+
+    @functools.wraps(function)
+    def called(*arguments: P.args, **named: P.kwargs) -> R:
+        if not isinstance(jnp.zeros(()), jax.core.Tracer):  # nothing is being compiled
+            return function(*arguments, **named)
+        with set_xla_metadata(inlineable="false"):
+            return jax.jit(lambda: function(*arguments, **named))()
+
+    return called

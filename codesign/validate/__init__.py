@@ -1,0 +1,1 @@
+"""How far is the model from measured runs? Runs become designs, designs predictions, predictions errors."""
