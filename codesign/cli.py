@@ -3,9 +3,13 @@
 import contextlib
 import json
 import math
+import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import click
@@ -33,11 +37,23 @@ def _finite(data: Any) -> Any:
     return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Ends the command; a little later where a callback of the garbage collector would swallow it."""
+    if frame is not None and frame.f_code.co_name.endswith("gc_callback"):
+        later = threading.Timer(0.02, os.kill, (os.getpid(), number))
+        later.daemon = True
+        later.start()
+        return
+    raise KeyboardInterrupt
+
+
 @contextlib.contextmanager
 def told(as_json: bool) -> Iterator[None]:
     """Turns a user's mistake into messages and an exit code, and an interrupt into 130."""
     from codesign.config.problems import ConfigError
 
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     except ConfigError as error:

@@ -1,17 +1,21 @@
 """Does every command do what it says, with the right exit code, on the right stream?"""
 
+import signal
 import subprocess
 import sys
+import time
+from types import SimpleNamespace
 
 import pytest
 from small_run import CONFIGS, SMALL, invoke, small_run, told, written
 
 import codesign
+from codesign import cli
 from codesign.commands.catalogue import KINDS
 from codesign.report.folder import read_run
 from codesign.report.run import FILES
 
-COMMANDS = ["optimize", "evaluate", "list", "new", "check", "explain", "report"]
+COMMANDS = ["optimize", "evaluate", "validate", "list", "new", "check", "explain", "report"]
 PASSAGE = CONFIGS / "designs" / "passage.toml"
 
 
@@ -151,3 +155,14 @@ def test_a_broken_run_folder_is_bad_input(command, manifest, tmp_path):
     result = invoke(command, written(tmp_path, manifest, "manifest.json").parent)
     assert result.exit_code == 2
     assert "error: " in result.stderr
+
+
+@pytest.mark.parametrize("place", ["_xla_gc_callback", "evaluate"])
+def test_an_interrupt_is_not_lost_in_a_callback_of_the_garbage_collector(place):
+    def press():
+        cli.interrupt(signal.SIGINT, SimpleNamespace(f_code=SimpleNamespace(co_name=place)))
+        assert place.endswith("gc_callback"), "elsewhere it ends the command at once"
+        time.sleep(5)
+
+    with pytest.raises(KeyboardInterrupt):
+        press()
