@@ -131,7 +131,11 @@ def evaluate(design: Path, as_json: bool) -> None:
 @click.argument("tables", nargs=-1, metavar="[CSV]...", type=click.Path(path_type=Path))
 @click.option("--fit", is_flag=True, help="Fit the efficiencies of --system to the tables and write a system file.")
 @click.option("--system", metavar="NAME", help="With --fit: the system whose machine class is fitted.")
-@click.option("--out", type=click.Path(path_type=Path), help="HTML page to write; with --fit the system file.  [default: NAME_fitted.toml]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="HTML page to write. With --fit: the system file, or in a folder calibrations/ the calibration alone.  [default: NAME_fitted.toml]",
+)
 @JSON
 def validate(tables: tuple[Path, ...], fit: bool, system: str | None, out: Path | None, as_json: bool) -> None:
     """Predicted against measured: the tables the project ships, or any CSV of runs.

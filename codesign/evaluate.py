@@ -26,7 +26,8 @@ def model_flops(workload: Workload) -> Scalar:
     model, training = workload.model, workload.training
     embedding = model.vocabulary * model.d_model * (1 - model.tied_embedding)
     scores = 3 * model.layers * training.sequence * training.attention_share * model.attention.score_flops
-    return training.tokens_per_step * (6 * (active_parameters(model) - embedding) + scores)
+    heads = model.extra_heads * model.vocabulary * model.d_model
+    return training.tokens_per_step * (6 * (active_parameters(model) - embedding + heads) + scores)
 
 
 def _step(design: Design, workload: Workload) -> Step:

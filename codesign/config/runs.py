@@ -67,7 +67,6 @@ class Run(NamedTuple):
 class Kernel(NamedTuple):
     """One measured MoE feed-forward network on one device."""
 
-    name: str
     system: str
     tokens: float
     d_model: float
@@ -75,6 +74,16 @@ class Kernel(NamedTuple):
     experts: float
     top_k: float
     value: float
+
+    @property
+    def shape(self) -> str:
+        """What all kernels of one model share."""
+        return f"{self.d_model:g}x{self.d_expert:g}x{self.experts:g}x{self.top_k:g}"
+
+    @property
+    def name(self) -> str:
+        """The shape and the number of tokens."""
+        return f"{self.shape}_t{self.tokens:g}"
 
 
 class Peer(NamedTuple):
@@ -144,19 +153,19 @@ def _names() -> dict[str, list[str]]:
 
 
 def _contradictions(row: _Row, counts: dict[str, float | None]) -> None:
-    """Degrees that do not fit one another."""
-    dp, tp, pp, cp, ranks = (counts[k] for k in ("dp", "tp", "pp", "cp", "n_gpus"))
-    if None in (dp, tp, pp, cp, ranks):
+    """Degrees that do not fit one another; what is not stated or not sound is not compared."""
+    known = {name: value for name, value in counts.items() if value is not None}
+    if not known.keys() >= {"dp", "tp", "pp", "cp"}:
         return
-    product = dp * tp * pp * cp  # type: ignore[operator]
-    if product != ranks:
-        row.tell("n_gpus", f"dp tp pp cp = {dp:g} x {tp:g} x {pp:g} x {cp:g} = {product:g} contradicts n_gpus = {ranks:g}")
-    batch, micro, ep, etp = (counts[k] for k in ("global_batch", "micro_batch", "ep", "etp"))
-    per_step = dp * (micro or 1.0)  # type: ignore[operator]
-    if batch and batch % per_step:
-        row.tell("global_batch", f"{batch:g} is no multiple of dp x micro_batch = {per_step:g}")
-    if ep and etp and (dp * tp * cp) % (ep * etp):  # type: ignore[operator]
-        row.tell("ep", f"ep x etp = {ep * etp:g} does not divide dp tp cp = {dp * tp * cp:g}")  # type: ignore[operator]
+    dp, tp, pp, cp = (known[k] for k in ("dp", "tp", "pp", "cp"))
+    product, per_step = dp * tp * pp * cp, dp * known.get("micro_batch", 1.0)
+    if "n_gpus" in known and product != known["n_gpus"]:
+        row.tell("n_gpus", f"dp tp pp cp = {dp:g} x {tp:g} x {pp:g} x {cp:g} = {product:g} contradicts n_gpus = {known['n_gpus']:g}")
+    if "global_batch" in known and known["global_batch"] % per_step:
+        row.tell("global_batch", f"{known['global_batch']:g} is no multiple of dp x micro_batch = {per_step:g}")
+    spread = known.get("ep", 1.0) * known.get("etp", 1.0)
+    if (dp * tp * cp) % spread:
+        row.tell("ep", f"ep x etp = {spread:g} does not divide dp tp cp = {dp * tp * cp:g}")
 
 
 def _run(row: _Row, names: dict[str, list[str]]) -> Run:
@@ -192,9 +201,7 @@ def _run(row: _Row, names: dict[str, list[str]]) -> Run:
 def _kernel(row: _Row, names: dict[str, list[str]]) -> Kernel:
     values = {c: row.number(c, whole=c != "latency_s", least=1e-12 if c == "latency_s" else 1.0) or math.nan for c in KERNELS[:-1]}
     system = row.known("system", names["system"], "system") if "system" in row.cells else "dgx_h100"
-    shape = "x".join(f"{values[c]:g}" for c in ("d_model", "d_expert", "n_experts", "top_k"))
-    tokens, width, expert, experts, top, value = values.values()
-    return Kernel(f"{shape}_t{tokens:g}", system, tokens, width, expert, experts, top, value)
+    return Kernel(system, *values.values())
 
 
 def _peer(row: _Row) -> Peer:

@@ -17,7 +17,7 @@ TINY = 1e-15
 
 
 class Work(NamedTuple):
-    """What an operator costs one device: seconds, FLOPs (those in 8 bits apart), memory bytes, kernels.
+    """What an operator costs one device: seconds, FLOPs (those in 8 bits apart), memory bytes.
 
     Two 4-bit FLOPs count as one of 8 bits, as they take half its energy.
     """

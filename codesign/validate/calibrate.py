@@ -112,7 +112,7 @@ class Evidence:
         self.parts += [RunResiduals(runs, paths)] if runs else []
         for table in tables:
             kernels = [k for k in table.kernels if calibration_name(k.system) == calibration.name]
-            self.labels += [Label(table.name, k.name.split("_t")[0], k.name) for k in kernels]
+            self.labels += [Label(table.name, k.shape, k.name) for k in kernels]
             self.parts += [KernelResiduals(kernels, paths)] if kernels else []
         counts = {key: sum(x[:2] == key for x in self.labels) for key in {x[:2] for x in self.labels}}
         self.weights = np.array([1 / math.sqrt(counts[x[:2]]) for x in self.labels])

@@ -63,8 +63,7 @@ def kernel_rows(kernels: Sequence[Kernel]) -> list[dict[str, Any]]:
         package = system_of(system)[0].device.package
         times = np.asarray(moe_layer_time(shapes_of(mine), package, row_of("precisions", "bf16")))
         for kernel, predicted in zip(mine, times.tolist(), strict=True):
-            shape = kernel.name.split("_t")[0]
-            rows.append({"name": kernel.name, "model": shape, "measured": kernel.value, "predicted": predicted})
+            rows.append({"name": kernel.name, "model": kernel.shape, "measured": kernel.value, "predicted": predicted})
     return [row | {"error": row["predicted"] / row["measured"] - 1} for row in rows]
 
 

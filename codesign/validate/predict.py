@@ -68,8 +68,7 @@ def evaluate_cases(cases: Sequence[Case]) -> dict[str, np.ndarray]:
 def quantities_of(metrics: Metrics, design: Any, workload: Any) -> dict[str, Any]:
     """What the columns of the validation schema mean in terms of the model.
 
-    Model FLOPs count the scores that are computed: half of them with fused causal attention,
-    all of them without fusion.
+    Model FLOPs count the scores of the workload's attention share; `all_scores` is the other convention.
     """
     package, precision = design.cluster.device.package, workload.training.precision
     memory = metrics.memory_parts
