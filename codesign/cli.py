@@ -134,7 +134,7 @@ def evaluate(design: Path, as_json: bool) -> None:
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="HTML page to write. With --fit: the system file, or in a folder calibrations/ the calibration alone.  [default: NAME_fitted.toml]",
+    help="HTML page to write. With --fit: the system file (under calibrations/ the calibration alone).  [default: NAME_fitted.toml]",
 )
 @JSON
 def validate(tables: tuple[Path, ...], fit: bool, system: str | None, out: Path | None, as_json: bool) -> None:
