@@ -57,17 +57,22 @@ def take(stacked: Any, index: Any) -> Any:
     return jax.tree.map(lambda leaf: jnp.asarray(leaf)[index], stacked)
 
 
+def by_structure(trees: Sequence[Any]) -> list[list[int]]:
+    """Positions of the trees that share a structure, group by group."""
+    found: dict[Any, list[int]] = {}
+    for position, tree in enumerate(trees):
+        found.setdefault(jax.tree.structure(tree), []).append(position)
+    return list(found.values())
+
+
 def evaluate_all(function: Callable[[Any], Any], trees: Sequence[Any]) -> Any:
     """`function` of every tree, stacked in the given order, one call per structure.
 
     Designs of one structure are stacked and mapped together, so that n designs of s
     structures cost s traces. `function` must return the same structure for all of them.
     """
-    groups: dict[Any, list[int]] = {}
-    for position, tree in enumerate(trees):
-        groups.setdefault(jax.tree.structure(tree), []).append(position)
     results: dict[int, Any] = {}
-    for positions in groups.values():
+    for positions in by_structure(trees):
         batch = jax.vmap(function)(stack([trees[i] for i in positions]))
         results |= {position: take(batch, row) for row, position in enumerate(positions)}
     return stack([results[position] for position in range(len(trees))])

@@ -12,7 +12,7 @@ from codesign.config.runs import Table, read_tables, shipped_tables
 from codesign.config.validation import shipped_bars, shipped_calibrations
 from codesign.report.calibration import calibration_file, system_file, write_whole
 from codesign.report.terminal import console, table
-from codesign.report.validation import render
+from codesign.report.validation import BAR_HEADS, bar_cells, percent, render
 from codesign.validate.bars import judged
 from codesign.validate.calibrate import fit
 from codesign.validate.datasets import datasets, peers_beside
@@ -35,22 +35,16 @@ def run_validate(paths: list[Path], out: Path | None, as_json: bool) -> int:
     return 0
 
 
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.2f} %"
-
-
 def _print(data: dict[str, Any]) -> None:
     out = console()
     rows = [
-        [d["name"], str(d["n"]), *(_percent(d[k]) for k in ("mape", "median", "max", "bias")), _ranks(d)]
-        for d in data["datasets"]
-        if d["n"]
+        [d["name"], str(d["n"]), *(percent(d[k]) for k in ("mape", "median", "max", "bias")), _ranks(d)] for d in data["datasets"] if d["n"]
     ]
     out.print(table("Predicted against measured", ["table", "n", "mean", "median", "max", "bias", "rank correlation"], rows), "")
     if data["bars"]:
-        out.print(table("Bars", ["table", "quantity", "bar", "aim", "model", "met", "others"], [_bar(b) for b in data["bars"]]), "")
+        out.print(table("Bars", BAR_HEADS, [bar_cells(b) for b in data["bars"]]), "")
     if data["peers"]:
-        rows = [[p["dataset"], p["peer"], _percent(p["mape"]), _percent(p["ours"])] for p in data["peers"]]
+        rows = [[p["dataset"], p["peer"], percent(p["mape"]), percent(p["ours"])] for p in data["peers"]]
         out.print(table("Others on the same rows, mean error", ["rows", "model", "theirs", "ours"], rows), "")
     worst = sorted(((abs(r["error"]), d["name"], r) for d in data["datasets"] for r in d["rows"]), key=lambda t: -t[0])[:WORST]
     rows = [[r["name"], name, r["measured"], r["predicted"], f"{100 * r['error']:+.1f} %"] for _, name, r in worst]
@@ -69,14 +63,6 @@ def _print(data: dict[str, Any]) -> None:
 def _ranks(found: dict[str, Any]) -> str:
     values = [v for v in found["spearman"].values() if v is not None]
     return "-" if not values else f"{min(values):.3f}" if len(values) == 1 else f"{min(values):.3f} to {max(values):.3f}"
-
-
-def _bar(bar: dict[str, Any]) -> list[str]:
-    ratio = bar["quantity"] in ("spearman", "table_left_out")
-    shown = [f"{bar[k]:.3g}" if ratio else f"{100 * bar[k]:.3g} %" for k in ("bar", "aim", "value")]
-    name = bar["dataset"] + (f" {bar['model']}" if "model" in bar else "")
-    met = "aim" if bar["aim_met"] else "yes" if bar["met"] else "NO"
-    return [name, bar["quantity"].replace("_", " "), *shown, met, bar.get("peer", "")]
 
 
 def run_fit(paths: list[Path], system: str | None, out: Path | None, as_json: bool) -> int:
@@ -131,6 +117,6 @@ def _print_fit(data: dict[str, Any]) -> None:
         rows.append([p["path"], value, f"{100 * p['deviation']:.1f} %", f"{low} to {high}", before])
     out.print(table("Fitted", ["parameter", "value", "deviation", "bounds", "before"], rows), "")
     heads = ["table", "rows", "fitted", "model left out", "table left out"]
-    rows = [[t, f"{e['n']:.0f}", *(_percent(e[k]) for k in ("mape", "left_out", "table_left_out"))] for t, e in data["errors"].items()]
+    rows = [[t, f"{e['n']:.0f}", *(percent(e[k]) for k in ("mape", "left_out", "table_left_out"))] for t, e in data["errors"].items()]
     out.print(table("Mean error", heads, rows), "")
     out.print(f"written: {data['file']}")

@@ -31,6 +31,11 @@ class Package(eqx.Module):
         return self.dies * self.die.peak_flops_8bit
 
     @property
+    def peak_flops_4bit(self) -> Scalar:
+        """Dense 4-bit matrix peak [FLOP/s]."""
+        return self.dies * self.die.peak_flops_4bit
+
+    @property
     def memory_bandwidth(self) -> Scalar:
         """Peak memory bandwidth [B/s]."""
         return self.stacks * self.memory.bandwidth

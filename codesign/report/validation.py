@@ -9,6 +9,7 @@ from codesign.report.page import STYLE
 from codesign.report.svg import PALETTE, Mark, Series, scatter
 
 SHOWN = 40
+BAR_HEADS = ("table", "quantity", "bar", "aim", "model", "", "others")
 CAUSES = {"n_gpus": "GPUs", "tp": "tensor parallelism", "pp": "pipeline stages", "micro_batch": "micro-batch"}
 
 
@@ -50,27 +51,30 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f"<div class='card scroll'><table><tr>{head}</tr>{body}</table></div>"
 
 
-def _percent(value: float | None) -> str:
+def percent(value: float | None) -> str:
+    """A fraction in per cent, or a dash."""
     return "-" if value is None else f"{100 * value:.2f} %"
 
 
+def bar_cells(bar: dict[str, Any]) -> list[str]:
+    """A bar as table, quantity, bar, aim, figure, verdict, and what others reach."""
+    ratio = bar["quantity"] in ("spearman", "table_left_out")
+    shown = [f"{bar[k]:.3g}" if ratio else f"{100 * bar[k]:.3g} %" for k in ("bar", "aim", "value")]
+    met = "aim met" if bar["aim_met"] else "met" if bar["met"] else "MISSED"
+    return [f"{bar['dataset']} {bar.get('model', '')}".strip(), bar["quantity"].replace("_", " "), *shown, met, bar.get("peer", "")]
+
+
 def _overview(data: dict[str, Any]) -> str:
-    rows = [[d["name"], str(d["n"]), *(_percent(d[k]) for k in ("mape", "median", "max", "bias"))] for d in data["datasets"] if d["n"]]
+    rows = [[d["name"], str(d["n"]), *(percent(d[k]) for k in ("mape", "median", "max", "bias"))] for d in data["datasets"] if d["n"]]
     return _table(["table", "n", "mean", "median", "max", "bias"], rows)
 
 
 def _bars(data: dict[str, Any]) -> str:
-    rows = []
-    for b in data["bars"]:
-        ratio = b["quantity"] in ("spearman", "table_left_out")
-        shown = [f"{b[k]:.3g}" if ratio else f"{100 * b[k]:.3g} %" for k in ("bar", "aim", "value")]
-        met = "aim met" if b["aim_met"] else "met" if b["met"] else "MISSED"
-        rows.append([f"{b['dataset']} {b.get('model', '')}", b["quantity"].replace("_", " "), *shown, met, b.get("peer", "")])
-    return _table(["table", "quantity", "bar", "aim", "model", "", "others"], rows)
+    return _table(BAR_HEADS, [bar_cells(bar) for bar in data["bars"]])
 
 
 def _peers(data: dict[str, Any]) -> str:
-    rows = [[p["dataset"], p["peer"], p["n"], _percent(p["mape"]), _percent(p["ours"])] for p in data["peers"]]
+    rows = [[p["dataset"], p["peer"], p["n"], percent(p["mape"]), percent(p["ours"])] for p in data["peers"]]
     return _table(["rows", "model", "n", "their mean error", "ours"], rows)
 
 

@@ -19,10 +19,10 @@ from codesign import tree
 from codesign.config.calibration import Calibration, Parameter
 from codesign.config.runs import Kernel, Run, Table
 from codesign.evaluate import evaluate
-from codesign.validate.cases import Case, calibration_name, cases_of, choose, row_of, system_of
+from codesign.validate.cases import all_cases, calibration_name, choose, row_of, system_of
 from codesign.validate.kernels import moe_layer_time, shapes_of
 from codesign.validate.least_squares import Box, Minimum, minimise
-from codesign.validate.predict import groups, quantities_of, stack_cases
+from codesign.validate.predict import batches, quantities_of
 
 TIMES = ("step_time", "tokens_per_s_per_gpu", "model_tflops_per_gpu", "mfu")
 PACKAGE = "device.package."
@@ -41,13 +41,8 @@ class RunResiduals:
 
     def __init__(self, runs: Sequence[Run], paths: Sequence[str]) -> None:
         self.runs, self.paths = list(runs), tuple(f"cluster.{p}" for p in paths)
-        self.cases: list[Case] = []
-        self.spans: list[list[int]] = []
-        for run in self.runs:
-            found = cases_of(run)
-            self.spans.append(list(range(len(self.cases), len(self.cases) + len(found))))
-            self.cases += found
-        self.batches = [(i, *stack_cases([self.cases[k] for k in i])) for i in groups(self.cases)]
+        self.cases, self.spans = all_cases(self.runs)
+        self.batches = batches(self.cases)
 
     def __call__(self, logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Residuals and their Jacobian."""

@@ -123,6 +123,17 @@ def cases_of(run: Run) -> list[Case]:
     return found
 
 
+def all_cases(runs: Sequence[Run]) -> tuple[list[Case], list[range]]:
+    """The cases of all runs one after the other, and where each run's stand."""
+    cases: list[Case] = []
+    spans: list[range] = []
+    for run in runs:
+        found = cases_of(run)
+        spans.append(range(len(cases), len(cases) + len(found)))
+        cases += found
+    return cases, spans
+
+
 def choose(span: Sequence[int], cases: Sequence[Case], step_time: np.ndarray, fits: np.ndarray) -> tuple[int, list[int]]:
     """The case reported of those that a run could have been, and those it is the fastest of.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from codesign.config.runs import UNITS, Kernel, Peer, Table
 from codesign.validate.cases import row_of, system_of
-from codesign.validate.errors import log_summary, spearman, summary
+from codesign.validate.errors import spearman, summary
 from codesign.validate.kernels import moe_layer_time, shapes_of
 from codesign.validate.predict import Prediction, predict
 
@@ -80,9 +80,7 @@ def datasets(tables: Sequence[Table]) -> list[dict[str, Any]]:
         if set(MEMORY) <= set(metrics):
             found.append(dataset(f"{table.name} memory", "GiB", [_row(p) for p in mine if p.run.metric in MEMORY]))
         if table.kernels:
-            rows = kernel_rows(table.kernels)
-            logs = log_summary([r["measured"] for r in rows], [r["predicted"] for r in rows])
-            found.append(dataset(table.name, "s", rows) | logs)
+            found.append(dataset(table.name, "s", kernel_rows(table.kernels)))
         if table.left_out:
             found.append(dataset(table.name, "", [], table.left_out))
     return found

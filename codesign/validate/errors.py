@@ -36,9 +36,3 @@ def summary(measured: Sequence[float], predicted: Sequence[float]) -> dict[str, 
         "max": float(size.max()),
         "bias": float(errors.mean()),
     }
-
-
-def log_summary(measured: Sequence[float], predicted: Sequence[float]) -> dict[str, float]:
-    """Median and mean of |ln(predicted / measured)|, the measure of the kernel bars."""
-    size = np.abs(np.log(np.asarray(predicted) / np.asarray(measured)))
-    return {"median_log": float(np.median(size)), "mean_log": float(size.mean())}

@@ -1,6 +1,6 @@
 """What does the model say of measured runs, all in one batch?"""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -10,7 +10,7 @@ from codesign import tree
 from codesign.config.runs import UNITS, Run
 from codesign.evaluate import evaluate, model_flops
 from codesign.metrics import Metrics
-from codesign.validate.cases import Case, cases_of, choose
+from codesign.validate.cases import Case, all_cases, choose
 
 MEMORY_DOUBT = 1.15
 """A run is barred for its memory only well beyond what is installed: stacks free and recompute small tensors that the model counts."""
@@ -38,18 +38,13 @@ class Prediction(NamedTuple):
         return self.predicted / self.measured - 1
 
 
-def stack_cases(cases: Sequence[Case]) -> tuple[Any, ...]:
-    """Designs and workloads of one structure as one batch of arrays."""
-    pairs = [(c.design, c.workload) for c in cases]
-    return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf, dtype=float) for leaf in leaves]), *pairs)
-
-
-def groups(cases: Sequence[Case]) -> list[list[int]]:
-    """Positions of the cases by structure."""
-    found: dict[Any, list[int]] = {}
-    for position, case in enumerate(cases):
-        found.setdefault(jax.tree.structure((case.design, case.workload)), []).append(position)
-    return list(found.values())
+def batches(cases: Sequence[Case]) -> list[tuple[list[int], Any, Any]]:
+    """Positions, designs and workloads of the cases of each structure, stacked in NumPy, which is fast for small leaves."""
+    pairs = [(case.design, case.workload) for case in cases]
+    return [
+        (positions, *jax.tree.map(lambda *leaves: np.stack(leaves, dtype=float), *(pairs[i] for i in positions)))
+        for positions in tree.by_structure(pairs)
+    ]
 
 
 def evaluate_cases(cases: Sequence[Case]) -> dict[str, np.ndarray]:
@@ -58,8 +53,7 @@ def evaluate_cases(cases: Sequence[Case]) -> dict[str, np.ndarray]:
     Operator by operator, not compiled: a few hundred designs cost 0.1 s, compiling them 30 s.
     """
     result: dict[str, np.ndarray] = {}
-    for positions in groups(cases):
-        design, workload = stack_cases([cases[i] for i in positions])
+    for positions, design, workload in batches(cases):
         for name, values in quantities_of(evaluate(design, workload), design, workload).items():
             result.setdefault(name, np.full(len(cases), np.nan))[positions] = np.asarray(values)
     return result
@@ -74,7 +68,7 @@ def quantities_of(metrics: Metrics, design: Any, workload: Any) -> dict[str, Any
     memory = metrics.memory_parts
     state = memory["parameters"] + memory["gradients"] + memory["optimizer"]
     achieved = metrics.model_utilisation * package.peak_flops
-    narrow = precision.share_8bit * package.peak_flops_8bit + precision.share_4bit * package.dies * package.die.peak_flops_4bit
+    narrow = precision.share_8bit * package.peak_flops_8bit + precision.share_4bit * package.peak_flops_4bit
     peak = (1 - precision.share_8bit - precision.share_4bit) * package.peak_flops + narrow
     return {
         "step_time": metrics.step_time,
@@ -96,19 +90,14 @@ def _all_scores(workload: Any) -> Any:
     return model_flops(whole) / model_flops(workload)
 
 
-def predict(runs: Sequence[Run], evaluator: Callable[[Sequence[Case]], dict[str, np.ndarray]] = evaluate_cases) -> list[Prediction]:
+def predict(runs: Sequence[Run]) -> list[Prediction]:
     """A prediction per run, in the given order."""
-    cases: list[Case] = []
-    spans: list[range] = []
-    for run in runs:
-        found = cases_of(run)
-        spans.append(range(len(cases), len(cases) + len(found)))
-        cases += found
-    values = evaluator(cases) if cases else {}
-    return [_chosen(run, list(span), cases, values) for run, span in zip(runs, spans, strict=True)]
+    cases, spans = all_cases(runs)
+    values = evaluate_cases(cases) if cases else {}
+    return [_chosen(run, span, cases, values) for run, span in zip(runs, spans, strict=True)]
 
 
-def _chosen(run: Run, span: list[int], cases: Sequence[Case], values: dict[str, np.ndarray]) -> Prediction:
+def _chosen(run: Run, span: range, cases: Sequence[Case], values: dict[str, np.ndarray]) -> Prediction:
     best, open_ones = choose(span, cases, values["step_time"], values["fits"].astype(bool))
     scale = UNITS[run.metric][1]
     there = [float(values[run.metric][i]) / scale for i in open_ones]
