@@ -59,7 +59,7 @@ def percent(value: float | None) -> str:
 def bar_cells(bar: dict[str, Any]) -> list[str]:
     """A bar as table, quantity, bar, aim, figure, verdict, and what others reach."""
     ratio = bar["quantity"] in ("spearman", "table_left_out")
-    shown = [f"{bar[k]:.3g}" if ratio else f"{100 * bar[k]:.3g} %" for k in ("bar", "aim", "value")]
+    shown = [f"{bar[k]:.4g}" if ratio else f"{100 * bar[k]:.3g} %" for k in ("bar", "aim", "value")]
     met = "aim met" if bar["aim_met"] else "met" if bar["met"] else "MISSED"
     return [f"{bar['dataset']} {bar.get('model', '')}".strip(), bar["quantity"].replace("_", " "), *shown, met, bar.get("peer", "")]
 
