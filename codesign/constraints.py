@@ -44,10 +44,21 @@ CONSTRAINTS = {
         Constraint(
             "package edge", "package_edge", "package_edge_limit", "less bandwidth, a link with more bandwidth per engine, a larger package"
         ),
-        Constraint("pod radix", "pod_size", "pod_radix", "a smaller pod, a switch with more ports"),
+        Constraint("pod size", "pod_size", "pod_capacity", "a smaller pod, a switch with more ports"),
+        Constraint("pod router ports", "pod_ports", "pod_ports_limit", "fewer hosts or links per router, a larger radix"),
+        Constraint("pod circuit switch", "pod_circuits", "pod_circuits_limit", "a circuit switch with more ports, larger blocks"),
         Constraint("link reach", "pod_span", "link_reach", "a smaller pod, denser racks, optical links"),
         Constraint("devices", "ranks", "cluster_size", "smaller dp, tp, pp or cp, a larger cluster"),
         Constraint("fabric size", "cluster_size", "fabric_capacity", "more tiers, a larger radix, a smaller cluster"),
+        Constraint("fabric router ports", "fabric_ports", "fabric_ports_limit", "fewer hosts or links per router, a larger radix"),
+        Constraint(
+            "circuit switch",
+            "circuit_ports",
+            "circuit_ports_limit",
+            "more ports per circuit switch, fewer optical ports, a smaller region",
+        ),
+        Constraint("host link reach", "host_span", "host_reach", "active or optical host links, a smaller radix, denser racks"),
+        Constraint("trunk reach", "trunk_span", "trunk_reach", "optical trunks, a smaller hall"),
     )
 }
 

@@ -6,8 +6,8 @@ from typing import Any
 import equinox as eqx
 
 from codesign import tree
+from codesign.cluster import Cluster
 from codesign.fields import Quantity
-from codesign.hardware.cluster import Cluster
 from codesign.mapping import parallelism
 from codesign.workload.training import Workload
 
@@ -31,6 +31,11 @@ def with_values(design: Design, workload: Workload, values: Mapping[str, Any]) -
 def value_at(design: Design, workload: Workload, path: str) -> Any:
     """The node at `path`; `AttributeError` when there is none."""
     return tree.get(workload, path.removeprefix(WORKLOAD)) if path.startswith(WORKLOAD) else tree.get(design, path)
+
+
+def has(design: Design, workload: Workload, path: str) -> bool:
+    """Is there a node at `path`?"""
+    return tree.has(workload, path.removeprefix(WORKLOAD)) if path.startswith(WORKLOAD) else tree.has(design, path)
 
 
 def leaves(design: Design, workload: Workload) -> Iterator[tuple[str, Quantity, Any]]:

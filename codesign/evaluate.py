@@ -5,6 +5,7 @@ degrees are allowed, and nothing in it opens a file or raises on a bad design: a
 design is a result whose limits are exceeded.
 """
 
+from codesign.cluster import Cluster
 from codesign.design import Design
 from codesign.fields import Scalar
 from codesign.mapping.partition import share
@@ -15,8 +16,7 @@ from codesign.performance.footprint import footprint
 from codesign.performance.roofline import engine
 from codesign.performance.step import Step, training_step
 from codesign.physical import fabrication, floorplan, power
-from codesign.physical.network_bill import network_cost
-from codesign.topology import fat_tree, switched_pod
+from codesign.topology.bill import Bill
 from codesign.workload.parameters import active_parameters
 from codesign.workload.training import Workload
 
@@ -35,13 +35,15 @@ def _step(design: Design, workload: Workload) -> Step:
     device = engine(
         cluster.device.package, workload.training.precision, mapping.schedule.kernel_detail, mapping.schedule.exchange_processors
     )
-    net = Network(placement(mapping, cluster.pod.size), switched_pod.tier(cluster), fat_tree.tier(cluster), device.kernel_time)
+    ends = cluster.pod_ends, cluster.fabric_ends
+    net = Network(placement(mapping, cluster.pod.size), cluster.pod.network, ends[0], cluster.fabric, ends[1], device.kernel_time)
     return training_step(workload, mapping, share(workload, mapping), device, net, cluster.facility.launch_time)
 
 
 def _limits(design: Design) -> dict[str, Scalar]:
     """Demands and bounds of package and pod."""
     cluster, device, package = design.cluster, design.cluster.device, design.cluster.device.package
+    pod, fabric = cluster.pod.network.limits(cluster.pod_ends), cluster.fabric.limits(cluster.fabric_ends)
     return {
         "memory_limit": package.memory_capacity,
         "power_limit": package.power_limit,
@@ -55,38 +57,52 @@ def _limits(design: Design) -> dict[str, Scalar]:
         "package_edge": floorplan.package_edge_demand(device),
         "package_edge_limit": floorplan.package_edge_supply(package),
         "pod_size": cluster.pod.size,
-        "pod_radix": cluster.pod.switch.radix,
-        "pod_span": switched_pod.span(cluster),
+        "pod_capacity": pod.capacity,
+        "pod_span": pod.host_span,
         "link_reach": device.scale_up.link.reach,
+        "pod_ports": pod.radix,
+        "pod_ports_limit": pod.radix_limit,
+        "pod_circuits": pod.circuit_ports,
+        "pod_circuits_limit": pod.circuit_ports_limit,
         "cluster_size": cluster.devices,
         "ranks": design.mapping.ranks,
-        "fabric_capacity": fat_tree.capacity(cluster),
+        "fabric_capacity": fabric.capacity,
+        "host_span": fabric.host_span,
+        "host_reach": device.scale_out.link.reach,
+        "trunk_span": fabric.trunk_span,
+        "trunk_reach": fabric.trunk_reach,
+        "fabric_ports": fabric.radix,
+        "fabric_ports_limit": fabric.radix_limit,
+        "circuit_ports": fabric.circuit_ports,
+        "circuit_ports_limit": fabric.circuit_ports_limit,
     }
 
 
+def _bills(cluster: Cluster) -> tuple[Bill, Bill]:
+    """Bills of one pod's network and of the fabric."""
+    return cluster.pod.network.bill(cluster.pod_ends), cluster.fabric.bill(cluster.fabric_ends)
+
+
 def _money(design: Design) -> dict[str, Scalar]:
-    """Capital cost by part."""
-    cluster, device, fabric = design.cluster, design.cluster.device, design.cluster.fabric
+    """Capital cost by part; pods are counted in parts, so that the last one may be part empty."""
+    cluster, device = design.cluster, design.cluster.device
     area = floorplan.package_area(device)
     price = fabrication.market_price(device.package, area)
-    pod_link, out_link = device.scale_up.link, device.scale_out.link
-    zero = 0.0 * fabric.interface_price
-    pods = network_cost(switched_pod.bill(cluster), pod_link, cluster.pod.switch, zero)
-    out = network_cost(fat_tree.bill(cluster), out_link, fabric.switch, fabric.interface_price)
+    pod, fabric = _bills(cluster)
+    pods, out = cluster.devices / cluster.pod.size * pod.cost, fabric.cost
     return {
         "package_cost": fabrication.manufacturing_cost(device.package, area),
         "package_price": price,
         "network_cost": pods + out,
+        "fabric_cost": out,
         "capital_cost": cluster.devices * (price + cluster.facility.host_price) + pods + out,
     }
 
 
-def _network_power(design: Design) -> Scalar:
-    cluster, device, fabric = design.cluster, design.cluster.device, design.cluster.fabric
-    zero = 0.0 * fabric.interface_power
-    pods = power.fabric_power(switched_pod.bill(cluster), device.scale_up.link, cluster.pod.switch.energy, zero)
-    out = power.fabric_power(fat_tree.bill(cluster), device.scale_out.link, fabric.switch.energy, fabric.interface_power)
-    return pods + out
+def _network_power(cluster: Cluster) -> tuple[Scalar, Scalar]:
+    """Power of all pods' networks, and of the fabric."""
+    pod, fabric = _bills(cluster)
+    return cluster.devices / cluster.pod.size * pod.power, fabric.power
 
 
 def evaluate(design: Design, workload: Workload) -> Metrics:
@@ -98,7 +114,8 @@ def evaluate(design: Design, workload: Workload) -> Metrics:
     device, training = design.cluster.device, workload.training
     step = _step(design, workload)
     memory = footprint(workload, design.mapping, share(workload, design.mapping))
-    network = _network_power(design)
+    pods, fabric = _network_power(design.cluster)
+    network = pods + fabric
     work = power.work_energy(device.package, *step.work[1:])
     energy = power.step_energy(design.cluster, design.mapping.ranks, work, step.time, network)
     achieved = model_flops(workload) / (step.time * design.cluster.devices)
@@ -113,6 +130,8 @@ def evaluate(design: Design, workload: Workload) -> Metrics:
         board_area=floorplan.board_area(device),
         package_power=power.package_power(device),
         network_power=network,
+        fabric_power=fabric,
+        bisection=design.cluster.fabric.bisection(design.cluster.fabric_ends),
         facility_power=energy / step.time,
         tokens_per_second=training.tokens_per_step / (step.time * design.cluster.devices),
         model_utilisation=achieved / device.package.peak_flops,

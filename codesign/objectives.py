@@ -26,6 +26,8 @@ OBJECTIVES = {
         Objective("capital_cost", +1, "capital cost"),
         Objective("network_cost", +1, "network cost"),
         Objective("network_power", +1, "network power"),
+        Objective("fabric_cost", +1, "fabric cost"),
+        Objective("fabric_power", +1, "fabric power"),
         Objective("package_area", +1, "package area"),
         Objective("package_power", +1, "package power"),
         Objective("facility_power", +1, "facility power"),

@@ -1,5 +1,6 @@
 """How is a study solved: from a base point and what is free to a front with its reasons?"""
 
+import dataclasses
 import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from codesign import tree
-from codesign.config.study_file import Free, StudyFile
+from codesign.config.study_file import FABRIC, Free, StudyFile
 from codesign.constraints import CONSTRAINTS, Record, records, violation, violations
-from codesign.design import Design, value_at, with_values
+from codesign.design import Design, has, value_at, with_values
 from codesign.evaluate import evaluate
 from codesign.fields import Scalar, quantities
 from codesign.mapping.lattice import data_parallel_degree, exact_pods, legality
@@ -21,6 +22,7 @@ from codesign.pareto import hypervolume, nondominated, thin
 from codesign.search.run import Budget, Found, Progress, search
 from codesign.search.sample import CHUNK
 from codesign.search.space import Lanes, Model, Space, cells_at, lanes, neighbours
+from codesign.topology.choice import Choice
 from codesign.units import show
 from codesign.workload.training import Workload
 
@@ -93,6 +95,18 @@ def _pod_rule(file: StudyFile, degrees: dict) -> np.ndarray:
     return np.array([len(table) > 0 for table in tables])[which]
 
 
+def _matters(file: StudyFile, columns: dict[str, np.ndarray]) -> np.ndarray:
+    """Of combinations that differ only in a number which the chosen fabric does not have, the first."""
+    fabrics = next((free for free in file.discrete if free.path == FABRIC), None)
+    allowed = np.ones(len(next(iter(columns.values()), np.ones(1))), dtype=bool)
+    for free in file.discrete:
+        if fabrics is not None and free.path.startswith(FABRIC + "."):
+            inner = free.path.removeprefix(FABRIC + ".")
+            has_it = np.array([tree.has(option[FABRIC], inner) for option in fabrics.options])
+            allowed &= has_it[columns[FABRIC].astype(int)] | (columns[free.path] == free.values[0])
+    return allowed
+
+
 def broken_rules(design: Design, workload: Workload) -> list[str]:
     """Rules of legality that the mapping of one design breaks."""
     degrees, shapes = _degrees_and_shapes({"mapping.dp": np.array([float(design.mapping.dp)])}, design, workload)
@@ -104,7 +118,7 @@ def legal_columns(file: StudyFile, design: Design, workload: Workload) -> dict[s
     columns = _grid(file)
     degrees, shapes = _degrees_and_shapes(columns, design, workload)
     rules = legality(degrees, shapes) | {"a pod holds whole tensor-parallel groups and expert sets": _pod_rule(file, degrees)}
-    allowed = np.all(list(rules.values()), axis=0)
+    allowed = np.all(list(rules.values()), axis=0) & _matters(file, columns)
     if not allowed.any():
         total = allowed.size
         barred = sorted(((int(np.sum(~mask)), rule) for rule, mask in rules.items()), reverse=True)
@@ -116,14 +130,26 @@ def legal_columns(file: StudyFile, design: Design, workload: Workload) -> dict[s
 
 def cell_values(file: StudyFile, columns: dict[str, np.ndarray], dtype: Any) -> dict[str, Any]:
     """Columns as leaves of a design: numbers as arrays, part choices as stacked parts gathered per cell."""
-    parts = {free.path: free.parts for free in file.discrete if free.parts}
+    options = {free.path: free.options for free in file.discrete if free.options}
     values: dict[str, Any] = {}
     for path, column in columns.items():
-        if path in parts:
-            values[path] = tree.cast(tree.take(tree.stack(parts[path]), column.astype(int)), dtype)
+        if path == FABRIC:
+            values[f"{path}.index"] = jnp.asarray(column, dtype=dtype)
+        elif path in options:
+            stacked = {inner: tree.stack([option[inner] for option in options[path]]) for inner in options[path][0]}
+            values |= {inner: tree.cast(tree.take(nodes, column.astype(int)), dtype) for inner, nodes in stacked.items()}
         else:
             values[path] = jnp.asarray(column, dtype=dtype)
     return values
+
+
+def open_point(file: StudyFile, design: Design, workload: Workload) -> tuple[Design, Workload]:
+    """The base point with all fabrics of the study in the place of one, to be chosen by number."""
+    listed = next((free.options for free in file.discrete if free.path == FABRIC), None)
+    if listed is None:
+        return design, workload
+    choice = Choice(tuple(option[FABRIC] for option in listed), index=jnp.zeros(()))
+    return with_values(design, workload, {FABRIC: choice})
 
 
 def _pod_tables(file: StudyFile, degrees: dict) -> tuple[list[np.ndarray], np.ndarray]:
@@ -178,13 +204,19 @@ def _budget_violation(metrics: Metrics, name: str, bound: float) -> Scalar:
     return -violation(value, bound) if at_least(name) else violation(value, bound)
 
 
+def applied(point: tuple[Design, Workload], values: dict[str, Any]) -> tuple[Design, Workload]:
+    """The point with the fabric replaced first, then everything else that it has: a fabric lacks the numbers of another."""
+    point = with_values(*point, {path: value for path, value in values.items() if path == FABRIC})
+    return with_values(*point, {path: value for path, value in values.items() if path != FABRIC and has(*point, path)})
+
+
 def make_model(file: StudyFile, design: Design, workload: Workload, dtype: Any) -> Model:
     """The search's function: a value per variable and cell leaves, all (n,), to objectives and violations."""
-    base = tree.cast(design, dtype), tree.cast(workload, dtype)
+    base = tree.cast(open_point(file, design, workload), dtype)
 
     def model(x: Lanes, cell: dict[str, Any]) -> tuple[Lanes, Lanes]:
         values = cell | {free.path: x[i] for i, free in enumerate(file.continuous)}
-        point = with_values(*base, values)
+        point = applied(base, values)
         objectives, broken = results(evaluate(*point), file)
         shape = jnp.shape(x[0])
         return tuple(jnp.broadcast_to(o, shape) for o in objectives), tuple(jnp.broadcast_to(v, shape) for v in broken)
@@ -239,11 +271,12 @@ class Front(NamedTuple):
             return self._design(row)
 
     def _design(self, row: int) -> tuple[Design, Workload]:
-        parts = {free.path: free.parts for free in self.study.file.discrete if free.parts}
-        numbers = {path: column[row] for path, column in (self.columns | self.values).items() if path not in parts}
-        chosen = {path: parts[path][int(self.columns[path][row])] for path in parts}
-        point = with_values(self.study.design, self.study.workload, chosen)
-        return with_values(*point, {path: jnp.asarray(value, dtype=float) for path, value in numbers.items()})
+        options = {free.path: free.options for free in self.study.file.discrete if free.options}
+        values = {path: column[row] for path, column in (self.columns | self.values).items() if path not in options}
+        point = self.study.design, self.study.workload
+        chosen = {p: node for path in options for p, node in options[path][int(self.columns[path][row])].items()}
+        numbers = {path: value for path, value in (chosen | values).items() if not dataclasses.is_dataclass(value)}
+        return applied(point, chosen | {path: jnp.asarray(value, dtype=float) for path, value in numbers.items()})
 
 
 Exact = Callable[[np.ndarray, np.ndarray], tuple[Metrics, np.ndarray, np.ndarray]]
@@ -252,12 +285,12 @@ Exact = Callable[[np.ndarray, np.ndarray], tuple[Metrics, np.ndarray, np.ndarray
 
 def make_exact_evaluation(study: Study) -> Exact:
     """Compiled evaluation in float64, in chunks padded to one shape."""
-    cells = cell_values(study.file, study.columns, jnp.float64)
+    cells, base = cell_values(study.file, study.columns, jnp.float64), open_point(study.file, study.design, study.workload)
     paths = [free.path for free in study.file.continuous]
 
     @jax.jit
     def compiled(x: Lanes, cell: dict[str, Any]) -> Any:
-        metrics = evaluate(*with_values(study.design, study.workload, cell | dict(zip(paths, x, strict=True))))
+        metrics = evaluate(*applied(base, cell | dict(zip(paths, x, strict=True))))
         found = metrics, *results(metrics, study.file)
         return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, x[0].shape), found)
 

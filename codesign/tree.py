@@ -15,19 +15,50 @@ import jax.numpy as jnp
 from codesign.fields import Quantity, quantities
 
 
-def get(tree: Any, path: str) -> Any:
-    """The node of `tree` at the dotted `path`; `AttributeError` when there is none."""
-    for name in path.split("."):
-        tree = getattr(tree, name)
+def _addresses(tree: Any, names: tuple[str, ...]) -> list[tuple[str | int, ...]]:
+    """Where a path leads: one node, or one in each of a choice's `members` that has it."""
+    if not names:
+        return [()]
+    if hasattr(tree, names[0]):
+        return [(names[0], *rest) for rest in _addresses(getattr(tree, names[0]), names[1:])]
+    members = getattr(tree, "members", ())
+    return [("members", i, *rest) for i, member in enumerate(members) for rest in _addresses(member, names)]
+
+
+def _at(tree: Any, address: tuple[str | int, ...]) -> Any:
+    for step in address:
+        tree = getattr(tree, step) if isinstance(step, str) else tree[step]
     return tree
 
 
+def _found(tree: Any, path: str) -> list[tuple[str | int, ...]]:
+    found = _addresses(tree, tuple(path.split(".")))
+    if not found:
+        raise AttributeError(path)
+    return found
+
+
+def get(tree: Any, path: str) -> Any:
+    """The node of `tree` at the dotted `path`; `AttributeError` when there is none."""
+    return _at(tree, _found(tree, path)[0])
+
+
+def has(tree: Any, path: str) -> bool:
+    """Is there a node at the dotted `path`?"""
+    return bool(_addresses(tree, tuple(path.split("."))))
+
+
 def put(tree: Any, values: Mapping[str, Any]) -> Any:
-    """`tree` with the nodes at the given paths replaced; nothing is validated here."""
+    """`tree` with the nodes at the given paths replaced, outer ones first; nothing is validated here.
+
+    A path into a choice (a Module with `members`) replaces the node in every member that has it.
+    """
     if not values:
         return tree
-    paths = list(values)
-    return eqx.tree_at(lambda t: [get(t, path) for path in paths], tree, [values[path] for path in paths])
+    inner = {path: value for path, value in values.items() if any(path.startswith(other + ".") for other in values)}
+    places = [(place, value) for path, value in values.items() if path not in inner for place in _found(tree, path)]
+    tree = eqx.tree_at(lambda t: [_at(t, place) for place, _ in places], tree, [value for _, value in places])
+    return put(tree, inner)
 
 
 def leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Quantity, Any]]:
@@ -43,7 +74,7 @@ def leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Quantity, Any]]:
 
 
 def cast(tree: Any, dtype: Any) -> Any:
-    """`tree` with every floating leaf in `dtype`."""
+    """`tree`, or a tuple of trees, with every leaf in `dtype`."""
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype=dtype), tree)
 
 

@@ -33,7 +33,7 @@ class Row(NamedTuple):
 
     def data(self) -> dict[str, Any]:
         """The row as the interface prints it."""
-        error = None if self.paper is None else (self.model - self.paper) / self.paper
+        error = None if not self.paper else (self.model - self.paper) / self.paper
         kept = {"id": self.id, "quantity": self.quantity, "unit": self.unit, "paper": self.paper, "model": self.model}
         return kept | {"error": error, "within": self.within, "tolerance": None if self.low is None else [self.low, self.high]}
 

@@ -21,7 +21,6 @@ from codesign.evaluate import evaluate
 from codesign.physical import floorplan
 from codesign.physical.fibre import fibre_rate
 from codesign.physical.power import link_power
-from codesign.topology import switched_pod
 from codesign.units import parse_quantity, to_unit
 from codesign.workload.parameters import total_parameters
 
@@ -76,7 +75,7 @@ def area_rows(links: dict[str, Any], device: Any, switch: Any, electrical: Any, 
     area = {n: float(device.scale_up.bandwidth / links[n].density) for n in ("lpo", "cpo", "passage_interposer")}
     growth = {n: 100 * float(floorplan.package_area(device_with(n)) - core) / core for n in ("cpo", "passage_interposer")}
     denser = {n: float(links["passage_interposer"].density / links[n].density) for n in area}
-    rails = float(switched_pod.switches_per_pod(passage[0].cluster))
+    rails = float(passage[0].cluster.pod.network.switches(passage[0].cluster.pod_ends))
     pods = float(passage[0].cluster.pod.size * device.scale_up.bandwidth)
     old = float(electrical.pod.size * electrical.device.scale_up.bandwidth)
     return [
@@ -218,7 +217,7 @@ def main() -> int:
     point = load_design(CONFIGS / "designs" / "passage.toml")
     base = point.design, point.workload
     electrical = load_system(CONFIGS / "systems" / "passage_electrical.toml").module
-    device, switch = point.design.cluster.device, point.design.cluster.pod.switch
+    device, switch = point.design.cluster.device, point.design.cluster.pod.network.switch
     rows = energy_rows(links) + area_rows(links, device, switch, electrical, base)
     study = TrainingStudy(base, links, schedules)
     rows += training_rows(study, float(total_parameters(point.workload.model))) + switched_off_rows(study) + window_rows(study)

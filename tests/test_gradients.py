@@ -10,18 +10,17 @@ from cases import BASES, STUDIES, changed
 from codesign.design import with_values
 from codesign.evaluate import evaluate
 from codesign.fields import quantities
-from codesign.mapping.placement import Group
 from codesign.mapping.schedule import Schedule
 from codesign.performance import collectives
 from codesign.sensitivity import continuous_leaves, elasticities
-from codesign.topology.tier import Tier
+from codesign.topology.endpoints import Group, Tier
 from codesign.workload.routing import distinct_destinations
 
 METRICS = ("step_time", "energy_per_step", "capital_cost")
 STEP = 1e-5
 RULES_AT_A_KINK = ("recompute_core", "recompute_dense", "recompute_experts", "recompute_layer")
 """Recomputations whose maximum has two equal sides at 0 and at 1."""
-KINKS = 3  # others: traffic that is just hidden, causal scores, routing at whole granularity
+KINKS = 4  # others: traffic that is just hidden, causal scores, routing at whole granularity, no oversubscription
 INSIDE = {
     "deferred_weights": 0.4, "bidirectional": 0.3, "kernel_detail": 0.8, "sequence_parallel": 0.8, "tensor_overlap": 0.1,
     "context_overlap": 0.15, "context_all_to_all": 0.35, "expert_overlap": 0.12, "exchange_processors": 0.1, "send_overlap": 0.5,
@@ -31,6 +30,7 @@ INSIDE = {
 }  # fmt: skip
 """Every rule part way between its ends, so that all parts of the model have a share and no maximum has two equal sides."""
 OFF_THE_KINKS = {f"mapping.schedule.{rule}": share for rule, share in INSIDE.items()} | {
+    "cluster.fabric.oversubscription": 1.3,
     "workload.training.attention_share": 0.6,
     "workload.training.expert_imbalance": 1.2,
     "workload.training.precision.share_8bit": 0.4,
@@ -107,7 +107,7 @@ def test_collectives_have_exact_gradients(function):
     relayed = (lambda size: (size, 0.7 * size)) if "relayed" in function.__name__ else (lambda size: (size,))
 
     def seconds(v):
-        return function(*relayed(v[0]), Group(v[1], v[2]), Tier(v[3], v[4]), Tier(v[5], v[6]))
+        return function(*relayed(v[0]), Group(v[1], v[2], 1.0), Tier(v[3], v[4]), Tier(v[5], v[6]))
 
     sizes = [(1, 1), (8, 1), (8, 8), (8, 4), (64, 16), (7.3, 2.9)]
     points = jnp.array([[s, n, p, 4e12, 2e-7, 5e10, 5e-6] for n, p in sizes for s in (0.0, 1e3, 1e9)])

@@ -25,7 +25,7 @@ RULES_THAT_LENGTHEN = {
     "expert_imbalance", "attention_share",
 }  # fmt: skip
 SHARES_ONLY = {"test_and_assembly", "price_over_cost", "power_usage_effectiveness", "edge_utilisation", "usable_capacity"}
-NO_LATENCY = dict.fromkeys(("cluster.pod.switch.latency", "cluster.fabric.switch.latency", "cluster.facility.launch_time"), 0)
+NO_LATENCY = dict.fromkeys(("cluster.pod.network.switch.latency", "cluster.fabric.switch.latency", "cluster.facility.launch_time"), 0)
 
 
 @pytest.fixture(scope="module", params=POINTS)

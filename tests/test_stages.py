@@ -95,7 +95,11 @@ def step_time(pp, vpp, **rules):
     quiet = {"kernel_detail": 0, "gradient_traffic": 0, "bubble": 1}
     base = scheduled(mapped(point("passage"), pp=pp, vpp=vpp, dp=2048 / pp), **(quiet | rules))
     fast = eqx.tree_at(
-        lambda p: (p[0].cluster.device.scale_up.bandwidth, p[0].cluster.device.scale_out.bandwidth, p[0].cluster.pod.switch.latency),
+        lambda p: (
+            p[0].cluster.device.scale_up.bandwidth,
+            p[0].cluster.device.scale_out.bandwidth,
+            p[0].cluster.pod.network.switch.latency,
+        ),
         base,
         (jnp.asarray(1e20), jnp.asarray(1e20), jnp.asarray(0.0)),
     )

@@ -8,9 +8,8 @@ import pytest
 from cases import POINTS, STRUCTURES, STUDIES
 
 from codesign import tree
-from codesign.design import with_values
 from codesign.evaluate import evaluate
-from codesign.study import make_exact_evaluation
+from codesign.study import applied, make_exact_evaluation
 from codesign.workload.parameters import active_parameters, total_parameters
 
 TRACES: list[object] = []
@@ -66,10 +65,10 @@ def test_a_lane_of_the_search_is_the_design_it_stands_for(name):
     metrics, _, _ = make_exact_evaluation(study)(x, cells)
     for row, cell in enumerate(cells):
         values = {path: column[cell] for path, column in study.columns.items()}
-        parts = {free.path: free.parts[int(values[free.path])] for free in study.file.discrete if free.parts}
+        parts = {p: n for free in study.file.discrete if free.options for p, n in free.options[int(values[free.path])].items()}
         values = {path: v for path, v in values.items() if path not in parts}
         values |= {free.path: x[i, row] for i, free in enumerate(study.file.continuous)}
-        design = cases.changed(with_values(study.design, study.workload, parts), values)
+        design = applied((study.design, study.workload), parts | {path: jnp.asarray(float(v)) for path, v in values.items()})
         _close(evaluate(*design), tree.take(metrics, row), rtol=1e-12)
 
 

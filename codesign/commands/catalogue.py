@@ -1,5 +1,7 @@
 """What do `codesign list`, `new` and `check` do?"""
 
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from codesign.cli import INFEASIBLE, emit, say
 from codesign.config.catalogue import TABLES, Row, config_folder, load_catalogue, shipped_text
 from codesign.config.document import read_document
 from codesign.config.problems import ConfigError, Problem, nearest
+from codesign.config.schema import snake
 from codesign.config.workloads import parted, workload_documents
 from codesign.report.charts import with_unit
 from codesign.report.terminal import console, table
@@ -16,7 +19,6 @@ from codesign.tree import leaves
 from codesign.units import to_unit
 
 FILES = ("workloads", "systems", "studies", "designs")
-TOPOLOGIES = {"switched_pod": "scale-up: one layer of switches, every device one hop apart", "fat_tree": "scale-out: folded Clos, T tiers"}
 
 
 def entries(kind: str) -> list[dict[str, Any]]:
@@ -40,7 +42,27 @@ def entries(kind: str) -> list[dict[str, Any]]:
         from codesign.constraints import CONSTRAINTS
 
         return [{"name": c.name, "label": f"{c.demand} <= {c.bound}", "levers": c.levers} for c in CONSTRAINTS.values()]
-    return [{"name": name, "label": label} for name, label in TOPOLOGIES.items()]
+    return _topologies()
+
+
+def _topologies() -> list[dict[str, Any]]:
+    """Every class of network: where it can stand, its numbers, and what its file says it assumes."""
+    from codesign.cluster import Cluster
+    from codesign.config.schema import members_at
+    from codesign.fields import quantities
+
+    pods, fabrics = members_at(Cluster, "pod.network"), members_at(Cluster, "fabric")
+    found = []
+    for member in dict.fromkeys((*pods, *fabrics)):
+        question, _, assumptions = (sys.modules[member.__module__].__doc__ or "").partition("\n")
+        found.append({
+            "name": snake(member.__name__),
+            "label": question,
+            "where": " and ".join(name for name, members in (("pod", pods), ("fabric", fabrics)) if member in members),
+            "numbers": list(quantities(member)),
+            "assumptions": " ".join(assumptions.split()),
+        })  # fmt: skip
+    return found
 
 
 def _values(row: Row) -> dict[str, dict[str, Any]]:
@@ -62,7 +84,15 @@ def _print_parts(kind: str, found: list[dict[str, Any]]) -> None:
     out.print(table("values; --json has ranges and sources", ["quantity", *(e["name"] for e in found)], rows))
 
 
-KINDS = (*TABLES, *FILES, "sources", "objectives", "constraints", "topologies")
+KINDS = (*TABLES, "fabrics", *FILES, "sources", "objectives", "constraints", "topologies")
+
+
+def _print_topologies(found: list[dict[str, Any]]) -> None:
+    """One paragraph per network."""
+    for entry in found:
+        numbers = f"; numbers: {', '.join(entry['numbers'])}" if entry["numbers"] else ""
+        click.echo(f"{entry['name']} ({entry['where']}{numbers})")
+        click.echo(textwrap.fill(entry["assumptions"], 110, initial_indent="    ", subsequent_indent="    ") + "\n")
 
 
 def run_list(kind: str | None, as_json: bool) -> None:
@@ -78,6 +108,9 @@ def run_list(kind: str | None, as_json: bool) -> None:
         return
     if kind in TABLES:
         _print_parts(kind, found)
+        return
+    if kind == "topologies":
+        _print_topologies(found)
         return
     columns = [c for c in ("name", "label", "sense", "where", "source", "note", "levers") if any(e.get(c) for e in found)]
     console().print(table(kind, columns, [[e.get(c, "") for c in columns] for e in found]))

@@ -9,38 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from codesign.config.document import Document, read_document
+from codesign.config.expand import expand
 from codesign.config.problems import ConfigError, Problem, nearest
 from codesign.config.schema import Number, build, validate
-from codesign.hardware.cluster import Facility
-from codesign.hardware.die import Die
-from codesign.hardware.link import Link
-from codesign.hardware.memory import Memory
-from codesign.hardware.switch import Switch
-from codesign.mapping.schedule import Schedule
-from codesign.workload.training import Precision
+from codesign.config.tables import FABRICS, TABLES, Row, table_of
 
-TABLES: dict[str, type] = {
-    "dies": Die,
-    "memories": Memory,
-    "links": Link,
-    "switches": Switch,
-    "facilities": Facility,
-    "precisions": Precision,
-    "schedules": Schedule,
-}
 ASSUMPTION = "assumption"
 SHIPPED = next(p for p in (Path(__file__).parents[1] / "configs", Path(__file__).parents[2] / "configs") if p.is_dir())
-
-
-class Row(NamedTuple):
-    """One named part: the Module, where its numbers come from, and the raw table it was read from."""
-
-    name: str
-    label: str
-    note: str
-    module: Any
-    provenance: dict[str, Number]
-    raw: dict[str, Any]
 
 
 class Catalogue(NamedTuple):
@@ -52,7 +27,7 @@ class Catalogue(NamedTuple):
 
     def table_of(self, cls: type) -> str | None:
         """The table whose rows are of class `cls`, if there is one."""
-        return next((name for name, row_class in TABLES.items() if row_class is cls), None)
+        return table_of(cls)
 
 
 def config_folder(near: Path | None = None) -> Path:
@@ -100,6 +75,32 @@ def _rows(table: str, folder: Path, sources: dict[str, Any]) -> tuple[dict[str, 
     return rows, problems
 
 
+def _fabric_rows(folder: Path, known: dict[str, dict[str, Row]], sources: dict[str, Any]) -> tuple[dict[str, Row], list[Problem]]:
+    """Networks put together from rows of other tables; a row states its class by `kind`. A folder may have none."""
+    path = folder / "technology" / "fabrics.toml"
+    if not path.exists():
+        return {}, []
+    document, problems = read_document(path), list[Problem]()
+    rows: dict[str, Row] = {}
+    for name, raw in document.data.items():
+        kind = raw.get("kind") if isinstance(raw, dict) else None
+        if kind not in FABRICS:
+            problems.append(
+                document.problem((name,), f"expected a table with kind = one of {', '.join(FABRICS)}" + nearest(str(kind), FABRICS))
+            )
+            continue
+        own = {key: value for key, value in raw.items() if key != "kind"}
+        expanded = expand(FABRICS[kind], own, known | {"fabrics": rows}, document, (name,), problems)
+        checked, found = validate(FABRICS[kind], expanded, document, (name,))
+        named = {problem.key for problem in problems}
+        problems += [problem for problem in found if problem.key not in named]
+        if checked is not None:
+            module, provenance = build(FABRICS[kind], checked)
+            problems += check_sources(provenance, sources, document, (name,))
+            rows[name] = Row(name, raw.get("label", name), raw.get("note", ""), module, provenance, expanded | {"kind": kind})
+    return rows, problems
+
+
 def load_catalogue(folder: Path) -> Catalogue:
     """All technology tables and sources under `folder`; `ConfigError` with everything wrong in them.
 
@@ -115,6 +116,9 @@ def _load(folder: Path, _: tuple[int, ...]) -> Catalogue:
     rows, problems = {}, []
     for table in TABLES:
         rows[table], found = _rows(table, folder, sources)
+        problems += found
+    if not problems:
+        rows["fabrics"], found = _fabric_rows(folder, rows, sources)
         problems += found
     if problems:
         raise ConfigError(problems)

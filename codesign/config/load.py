@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from codesign.cluster import Cluster
 from codesign.config.calibration import calibrated, calibration_of
 from codesign.config.catalogue import SHIPPED, Catalogue, config_folder, load_catalogue
 from codesign.config.document import Document, read_document
@@ -14,7 +15,6 @@ from codesign.config.study_file import StudyFile, read_overrides, read_study
 from codesign.config.validation import accuracy_of
 from codesign.config.workloads import family, parted, unknown_workload, workload_document, workload_documents
 from codesign.design import Design
-from codesign.hardware.cluster import Cluster
 from codesign.mapping.parallelism import Mapping
 from codesign.workload.training import Workload
 

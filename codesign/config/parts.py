@@ -1,14 +1,14 @@
 """Which Module does a table describe, the rows named in it filled in?"""
 
-import dataclasses
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from codesign.config.calibration import Calibration
 from codesign.config.catalogue import Catalogue, check_sources
 from codesign.config.document import Document
-from codesign.config.problems import ConfigError, Problem, nearest
-from codesign.config.schema import Number, build, module_of, validate
+from codesign.config.expand import expand
+from codesign.config.problems import ConfigError, Problem
+from codesign.config.schema import Number, build, validate
 
 
 class Loaded(NamedTuple):
@@ -26,36 +26,10 @@ class Loaded(NamedTuple):
     calibration: Calibration | None = None
 
 
-def _expand(cls: type, data: Any, catalogue: Catalogue, document: Document, at: tuple[str, ...], problems: list[Problem]) -> Any:
-    """`data` with every row name replaced by the row, overrides on top."""
-    if not isinstance(data, dict):
-        return data
-    result = dict(data)
-    for field in dataclasses.fields(cls):
-        members = module_of(field.type)
-        if not members or field.name not in result:
-            continue
-        entry, key = result[field.name], (*at, field.name)
-        table = catalogue.table_of(members[0])
-        name = entry if isinstance(entry, str) else entry.get("row") if isinstance(entry, dict) else None
-        if table and isinstance(name, str):
-            row = catalogue.rows[table].get(name)
-            if row is None:
-                problems.append(document.problem(key, f"no row '{name}' in {table}" + nearest(name, catalogue.rows[table])))
-            overrides = {k: v for k, v in entry.items() if k != "row"} if isinstance(entry, dict) else {}
-            result[field.name] = (row.raw if row else {}) | overrides
-            if row is None:
-                result.pop(field.name)
-        for member in members[:1]:
-            if field.name in result:
-                result[field.name] = _expand(member, result[field.name], catalogue, document, key, problems)
-    return result
-
-
 def read_module(cls: type, data: Any, document: Document, catalogue: Catalogue, at: tuple[str, ...], sourced: bool = True) -> Loaded:
     """A Module from the table `data` that stands at key `at` of `document`."""
     problems: list[Problem] = []
-    checked, found = validate(cls, _expand(cls, data, catalogue, document, at, problems), document, at)
+    checked, found = validate(cls, expand(cls, data, catalogue.rows, document, at, problems), document, at)
     named = {problem.key for problem in problems}
     problems += [problem for problem in found if problem.key not in named]
     if problems or checked is None:

@@ -89,6 +89,20 @@ def module_of(annotation: Any) -> tuple[type, ...]:
     return tuple(m for m in members if isinstance(m, type) and issubclass(m, eqx.Module))
 
 
+def members_at(cls: type, path: str) -> tuple[type, ...]:
+    """The Module classes that can stand at a dotted path below `cls`: none where a number stands.
+
+    >>> from codesign.cluster import Cluster
+    >>> [member.__name__ for member in members_at(Cluster, "device.scale_up.link")]
+    ['Link']
+    """
+    members: tuple[type, ...] = (cls,)
+    for name in path.split("."):
+        types_here = [field.type for member in members for field in dataclasses.fields(member) if field.name == name]
+        members = tuple(dict.fromkeys(member for annotation in types_here for member in module_of(annotation)))
+    return members
+
+
 @functools.cache
 def schema(cls: type, kind: str = "") -> type[BaseModel]:
     """The pydantic model of a Module class: same fields, same bounds, no other keys."""

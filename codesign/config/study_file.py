@@ -1,14 +1,14 @@
 """What does a study leave free, what does it want, what does it compare with?"""
 
-import dataclasses
 import math
 from typing import Any, NamedTuple
 
+from codesign import tree
 from codesign.config.catalogue import Catalogue
 from codesign.config.document import Document
 from codesign.config.problems import Problem, nearest
-from codesign.config.schema import read_value
-from codesign.design import Design, leaves, value_at, with_values
+from codesign.config.schema import members_at, read_value
+from codesign.design import WORKLOAD, Design, has, leaves, value_at, with_values
 from codesign.fields import Quantity, quantities
 from codesign.metrics import Metrics
 from codesign.objectives import OBJECTIVES
@@ -18,15 +18,16 @@ from codesign.workload.training import Workload
 STUDY_KEYS = {
     "title", "note", "system", "workload", "mapping", "set", "objectives", "discrete", "continuous", "limits", "reference", "search"
 }  # fmt: skip
+FABRIC = "cluster.fabric"
 SEARCH_KEYS = {"seed": 0, "rounds": 3, "directions": 96, "lanes": 16384, "generations": 40, "front": 1000}
 
 
 class Free(NamedTuple):
     """One free variable.
 
-    Discrete: `values` are SI numbers, or row numbers 0, 1, ... of the parts named `names`
-    whose Modules are `parts`. Continuous: between `low` and `high` in whole multiples of
-    `step` (0: any value), all SI.
+    Discrete: `values` are SI numbers, or numbers 0, 1, ... of the `options` named `names`, each
+    the nodes (parts or numbers) that it sets by path. Continuous: between `low` and `high` in
+    whole multiples of `step` (0: any value), all SI.
     """
 
     path: str
@@ -34,7 +35,7 @@ class Free(NamedTuple):
     unit: str
     values: tuple[float, ...] = ()
     names: tuple[str, ...] = ()
-    parts: tuple[Any, ...] = ()
+    options: tuple[dict[str, Any], ...] = ()
     low: float = 0.0
     high: float = 0.0
     step: float = 0.0
@@ -61,17 +62,20 @@ class StudyFile(NamedTuple):
     search: dict[str, int]
 
 
-def _known(design: Design, workload: Workload) -> dict[str, Quantity]:
-    return {path: declared for path, declared, _ in leaves(design, workload)}
+def _known(point: Any, catalogue: Catalogue, data: dict[str, Any]) -> dict[str, Quantity]:
+    """Every number of the point by path, and of every fabric that is listed as a choice."""
+    known = {path: declared for path, declared, _ in leaves(point.design, point.workload)}
+    listed = data.get("discrete", {}).get(FABRIC, [])
+    for name in listed if isinstance(listed, list) else []:
+        row = catalogue.rows["fabrics"].get(str(name))
+        known |= {path: declared for path, declared, _ in tree.leaves(row.module, FABRIC + ".")} if row else {}
+    return known
 
 
-def _row_table(path: str, design: Design, workload: Workload, catalogue: Catalogue) -> str | None:
+def _row_table(path: str, catalogue: Catalogue) -> str | None:
     """The table whose rows can stand at `path`, if `path` is a part."""
-    try:
-        node = value_at(design, workload, path)
-    except AttributeError:
-        return None
-    return catalogue.table_of(type(node)) if dataclasses.is_dataclass(node) else None
+    members = members_at(Design, path) or members_at(Workload, path.removeprefix(WORKLOAD))
+    return catalogue.table_of(members[0]) if members else None
 
 
 def _unknown_path(path: str, known: dict[str, Quantity]) -> str:
@@ -82,16 +86,16 @@ def _unknown_path(path: str, known: dict[str, Quantity]) -> str:
     return nearest(path, known)
 
 
-def read_overrides(
-    document: Document, at: tuple[str, ...], table: Any, point: Any, catalogue: Catalogue
-) -> tuple[tuple[Design, Workload], list[Problem]]:
-    """Base design and workload with a table of "path = value" applied."""
-    known, problems, values = _known(point.design, point.workload), [], {}
+def read_values(
+    document: Document, at: tuple[str, ...], table: Any, known: dict[str, Quantity], catalogue: Catalogue
+) -> tuple[dict[str, Any], list[Problem]]:
+    """A table of "path = value" as parts and SI numbers by path."""
+    problems: list[Problem] = []
+    values: dict[str, Any] = {}
     if not isinstance(table, dict):
-        return (point.design, point.workload), [document.problem(at, "expected a table of path = value")]
+        return {}, [document.problem(at, "expected a table of path = value")]
     for path, raw in table.items():
-        key = (*at, path)
-        rows = _row_table(path, point.design, point.workload, catalogue)
+        key, rows = (*at, path), _row_table(path, catalogue)
         if rows is not None:
             row = catalogue.rows[rows].get(str(raw))
             if row is None:
@@ -101,15 +105,28 @@ def read_overrides(
         elif path not in known:
             problems.append(document.problem(key, "no such quantity" + _unknown_path(path, known)))
         else:
-            number, problem = _number(document, key, known[path], raw)
+            values[path], problem = _number(document, key, known[path], raw)
             problems += problem
-            values[path] = number
+    return values, problems
+
+
+def read_overrides(
+    document: Document, at: tuple[str, ...], table: Any, point: Any, catalogue: Catalogue
+) -> tuple[tuple[Design, Workload], list[Problem]]:
+    """Base design and workload with a table of "path = value" applied."""
+    listed = {"discrete": {FABRIC: [table.get(FABRIC)]}} if isinstance(table, dict) else {}
+    values, problems = read_values(document, at, table, _known(point, catalogue, listed), catalogue)
     if problems:
         return (point.design, point.workload), problems
     parts = {path: v for path, v in values.items() if not isinstance(v, float)}
     design, workload = with_values(point.design, point.workload, parts)
-    numbers = {path: value_at(design, workload, path) * 0 + v for path, v in values.items() if isinstance(v, float)}
-    return with_values(design, workload, numbers), []
+    numbers = {}
+    for path, value in values.items():
+        if isinstance(value, float) and has(design, workload, path):
+            numbers[path] = value_at(design, workload, path) * 0 + value
+        elif isinstance(value, float):
+            problems.append(document.problem((*at, path), "the fabric chosen here has no such quantity"))
+    return with_values(design, workload, numbers), problems
 
 
 def _number(document: Document, key: tuple[str, ...], declared: Quantity, raw: Any) -> tuple[float, list[Problem]]:
@@ -139,34 +156,73 @@ def short_names(paths: list[str]) -> dict[str, str]:
 
 
 def _read_discrete(document: Document, point: Any, catalogue: Catalogue, names: dict[str, str]) -> tuple[list[Free], list[Problem]]:
-    known, found, problems = _known(point.design, point.workload), [], []
+    known, found, problems = _known(point, catalogue, document.data), [], []
     for path, choices in document.data.get("discrete", {}).items():
-        key = ("discrete", path)
-        rows = _row_table(path, point.design, point.workload, catalogue)
-        if not isinstance(choices, list) or not choices:
-            problems.append(document.problem(key, "expected a list with at least one choice"))
+        key, rows = ("discrete", path), _row_table(path, catalogue)
+        if isinstance(choices, dict) and "." not in path:
+            free, more = _read_package(document, path, choices, known, catalogue)
+        elif not isinstance(choices, list) or not choices:
+            free, more = None, [document.problem(key, "expected a list with at least one choice")]
         elif rows is not None:
-            unknown = [str(c) for c in choices if str(c) not in catalogue.rows[rows]]
-            if len(set(map(str, choices))) < len(choices):
-                problems.append(document.problem(key, "a choice is listed twice"))
-            problems += [document.problem(key, f"no row '{c}' in {rows}" + nearest(c, catalogue.rows[rows])) for c in unknown]
-            if not unknown:
-                parts = tuple(catalogue.rows[rows][c].module for c in choices)
-                found.append(Free(path, names[path], "1", tuple(map(float, range(len(parts)))), tuple(choices), parts))
-        elif path not in known:
-            problems.append(document.problem(key, "no such quantity" + _unknown_path(path, known)))
+            free, more = _read_parts(document, path, names[path], choices, rows, catalogue)
         else:
-            read = [_number(document, key, known[path], choice) for choice in choices]
-            problems += [problem for _, more in read for problem in more]
-            values = tuple(value for value, _ in read)
-            if len(set(values)) < len(values) and not any(map(math.isnan, values)):
-                problems.append(document.problem(key, "a choice is listed twice"))
-            found.append(Free(path, names[path], known[path].unit, values))
+            free, more = _read_list(document, path, names[path], choices, known)
+        problems += more
+        found += [free] if free else []
     return found, problems
 
 
-def _read_continuous(document: Document, point: Any, names: dict[str, str]) -> tuple[list[Free], list[Problem]]:
-    known, found, problems = _known(point.design, point.workload), [], []
+def _read_package(
+    document: Document, name: str, choices: dict[str, Any], known: dict[str, Quantity], catalogue: Catalogue
+) -> tuple[Free | None, list[Problem]]:
+    """Choices that set several paths together, such as a rate: a table of "path = value" for each, all of the same paths."""
+    options, problems = [], []
+    for choice, table in choices.items():
+        values, more = read_values(document, ("discrete", name, choice), table, known, catalogue)
+        options.append(values)
+        problems += more
+        away = [path for path in values if not path.startswith("cluster.")]
+        problems += [document.problem(("discrete", name, choice, path), "expected a path into the cluster") for path in away]
+    if not choices:
+        problems.append(document.problem(("discrete", name), "expected at least one choice"))
+    elif not problems and any(set(option) != set(options[0]) for option in options):
+        problems.append(document.problem(("discrete", name), "every choice must set the same paths"))
+    if problems:
+        return None, problems
+    return Free(name, name, "1", tuple(map(float, range(len(options)))), tuple(choices), tuple(options)), []
+
+
+def _read_parts(
+    document: Document, path: str, name: str, choices: list[Any], rows: str, catalogue: Catalogue
+) -> tuple[Free | None, list[Problem]]:
+    """Rows of a table."""
+    key, table = ("discrete", path), catalogue.rows[rows]
+    unknown = [str(choice) for choice in choices if str(choice) not in table]
+    problems = [document.problem(key, "a choice is listed twice")] if len(set(map(str, choices))) < len(choices) else []
+    problems += [document.problem(key, f"no row '{choice}' in {rows}" + nearest(choice, table)) for choice in unknown]
+    if unknown:
+        return None, problems
+    options = tuple({path: table[choice].module} for choice in choices)
+    return Free(path, name, "1", tuple(map(float, range(len(options)))), tuple(choices), options), problems
+
+
+def _read_list(
+    document: Document, path: str, name: str, choices: list[Any], known: dict[str, Quantity]
+) -> tuple[Free | None, list[Problem]]:
+    """Numbers."""
+    key = ("discrete", path)
+    if path not in known:
+        return None, [document.problem(key, "no such quantity" + _unknown_path(path, known))]
+    read = [_number(document, key, known[path], choice) for choice in choices]
+    problems = [problem for _, more in read for problem in more]
+    values = tuple(value for value, _ in read)
+    if len(set(values)) < len(values) and not any(map(math.isnan, values)):
+        problems.append(document.problem(key, "a choice is listed twice"))
+    return Free(path, name, known[path].unit, values), problems
+
+
+def _read_continuous(document: Document, point: Any, catalogue: Catalogue, names: dict[str, str]) -> tuple[list[Free], list[Problem]]:
+    known, found, problems = _known(point, catalogue, document.data), [], []
     for path, table in document.data.get("continuous", {}).items():
         key = ("continuous", path)
         if path not in known:
@@ -249,12 +305,15 @@ def _read_search(document: Document) -> tuple[dict[str, int], list[Problem]]:
 
 
 def _overlaps(document: Document) -> list[Problem]:
-    """Paths that are listed twice, or that lie inside a part which is chosen as a whole."""
+    """Paths that are listed twice, or that lie inside a part which is chosen as a whole.
+
+    What lies inside a fabric is free in every fabric that has it.
+    """
     discrete, continuous = document.data.get("discrete", {}), document.data.get("continuous", {})
     problems = [document.problem(("continuous", path), "already listed under discrete") for path in set(discrete) & set(continuous)]
     for table, paths in (("discrete", discrete), ("continuous", continuous)):
         for path in paths:
-            outer = [other for other in discrete if path.startswith(other + ".")]
+            outer = [other for other in discrete if path.startswith(other + ".") and other != FABRIC]
             problems += [document.problem((table, path), f"lies inside '{other}', which is chosen as a whole") for other in outer]
     return problems
 
@@ -285,7 +344,7 @@ def read_study(document: Document, point: Any, catalogue: Catalogue) -> tuple[St
         return None, problems
     names = short_names([*data.get("discrete", {}), *data.get("continuous", {})])
     discrete, found = _read_discrete(document, point, catalogue, names)
-    continuous, more = _read_continuous(document, point, names)
+    continuous, more = _read_continuous(document, point, catalogue, names)
     if not continuous and not more:
         problems.append(document.problem(("continuous",), "expected at least one continuous variable"))
     references, bad = _read_references(document, point, catalogue)

@@ -1,4 +1,4 @@
-"""What is a switch: ports, core energy, shoreline, price?"""
+"""What is a switch, of packets or of circuits: ports, energy, delay, price?"""
 
 import equinox as eqx
 
@@ -34,3 +34,18 @@ class Switch(eqx.Module):
         """Die edge that electrical serialisers of all ports take [m]."""
         macros = self.raw_bandwidth / (self.lanes_per_macro * self.lane_rate)
         return macros * self.macro_edge / self.macro_rows
+
+
+class CircuitSwitch(eqx.Module):
+    """One optical circuit switch or patch panel: passes light of any rate, between ports that it joins in pairs."""
+
+    ports: Scalar = quantity("1", "duplex ports of one device", low=2, high=1e7, whole=True)
+    delay: Scalar = quantity("ms", "time in which circuits are rearranged and carry nothing", high=1e9)
+    link_up: Scalar = quantity("ms", "time until transceivers and interface cards use a new circuit, after `delay`", high=1e6)
+    port_price: Scalar = quantity("$", "one duplex port", high=1e5)
+    port_power: Scalar = quantity("W", "one duplex port", high=100)
+
+    @property
+    def switching_time(self) -> Scalar:
+        """Time without traffic at every rearrangement [s]."""
+        return self.delay + self.link_up

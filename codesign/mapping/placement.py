@@ -13,18 +13,7 @@ import jax.numpy as jnp
 
 from codesign.fields import Scalar
 from codesign.mapping.parallelism import Mapping
-
-
-class Group(NamedTuple):
-    """`size` ranks, `inside` of them in each pod (1 <= inside <= size)."""
-
-    size: Scalar
-    inside: Scalar
-
-    @property
-    def domains(self) -> Scalar:
-        """Pods over which the group is spread."""
-        return self.size / self.inside
+from codesign.topology.endpoints import Group
 
 
 def place(size: Scalar, stride: Scalar, pod: Scalar, split: Scalar, placed: Scalar) -> Group:
@@ -36,7 +25,7 @@ def place(size: Scalar, stride: Scalar, pod: Scalar, split: Scalar, placed: Scal
     """
     peers = jnp.clip(pod / stride, 1.0, size)
     whole = jnp.where(size * stride <= pod, size, jnp.clip(placed, 1.0, size))
-    return Group(size, split * peers + (1 - split) * whole)
+    return Group(size, split * peers + (1 - split) * whole, stride)
 
 
 class Placement(NamedTuple):

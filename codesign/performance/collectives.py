@@ -11,8 +11,7 @@ caller adds the start of the kernel that runs the collective. Contention is igno
 import jax.numpy as jnp
 
 from codesign.fields import Scalar
-from codesign.mapping.placement import Group
-from codesign.topology.tier import Tier
+from codesign.topology.endpoints import Group, Tier
 
 
 def all_gather_time(size: Scalar, group: Group, pod: Tier, scale_out: Tier) -> Scalar:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from codesign.fields import Scalar
 from codesign.mapping.parallelism import Mapping
 from codesign.mapping.partition import Share, replicated_parameters, routed_parameters
-from codesign.mapping.placement import Group, Placement
+from codesign.mapping.placement import Placement
 from codesign.mapping.stages import Load
 from codesign.performance.collectives import (
     all_gather_time,
@@ -22,22 +22,42 @@ from codesign.performance.collectives import (
     reduce_scatter_time,
     relayed_all_to_all_time,
 )
-from codesign.topology.tier import Tier
+from codesign.topology.base import Topology
+from codesign.topology.endpoints import Endpoints, Group, Tier
 from codesign.workload.routing import distinct_destinations
 from codesign.workload.training import Workload
 
 
 class Network(NamedTuple):
-    """The two tiers, where the groups sit on them, and the start of a collective's kernel."""
+    """The networks of pods and cluster, where the groups sit on them, and the start of a collective's kernel."""
 
     placement: Placement
-    pod: Tier
-    scale_out: Tier
+    pod: Topology
+    pod_ends: Endpoints
+    fabric: Topology
+    fabric_ends: Endpoints
     kernel_time: Scalar
 
     def start(self, group: Group, count: float = 1.0) -> Scalar:
         """Seconds that `count` collectives of `group` take to start; none for a group of one."""
         return count * 2 * self.kernel_time * jnp.minimum(group.size - 1, 1.0)
+
+    def rings(self, group: Group) -> tuple[Tier, Tier]:
+        """Pod and fabric as a ring of `group` sees them."""
+        return self.pod.ring(in_pod(group), self.pod_ends), self.fabric.ring(group, self.fabric_ends)
+
+    def exchanges(self, group: Group) -> tuple[Tier, Tier]:
+        """Pod and fabric as an all-to-all of `group` sees them."""
+        return self.pod.all_to_all(in_pod(group), self.pod_ends), self.fabric.all_to_all(group, self.fabric_ends)
+
+    def sends(self, group: Group) -> tuple[Tier, Tier]:
+        """Pod and fabric as a chain of `group` sees them."""
+        return self.pod.send(in_pod(group), self.pod_ends), self.fabric.send(group, self.fabric_ends)
+
+
+def in_pod(group: Group) -> Group:
+    """The part of a group that lies in one pod, on single devices."""
+    return Group(group.inside, jnp.ones_like(group.inside), group.stride)
 
 
 def routed_copies(workload: Workload, mapping: Mapping) -> Scalar:
@@ -56,8 +76,9 @@ def tensor_parallel_time(workload: Workload, mapping: Mapping, part: Share, net:
     """
     size = part.tokens * workload.model.d_model * workload.training.precision.activation
     group, cut = net.placement.tensor, mapping.schedule.sequence_parallel
-    both = all_gather_time(size, group, net.pod, net.scale_out) + reduce_scatter_time(size, group, net.pod, net.scale_out)
-    reduced = all_reduce_time(size, group, net.pod, net.scale_out)
+    tiers = net.rings(group)
+    both = all_gather_time(size, group, *tiers) + reduce_scatter_time(size, group, *tiers)
+    reduced = all_reduce_time(size, group, *tiers)
     return cut * (both + net.start(group, 2.0)) + (1 - cut) * (reduced + net.start(group))
 
 
@@ -66,7 +87,8 @@ def expert_tensor_time(workload: Workload, mapping: Mapping, part: Share, net: N
     arrived = part.routed * routed_copies(workload, mapping) / jnp.maximum(workload.model.top_k, 1.0)
     size = arrived * workload.model.d_model * workload.training.precision.activation
     group = net.placement.expert_tensor
-    both = all_gather_time(size, group, net.pod, net.scale_out) + reduce_scatter_time(size, group, net.pod, net.scale_out)
+    tiers = net.rings(group)
+    both = all_gather_time(size, group, *tiers) + reduce_scatter_time(size, group, *tiers)
     return both + net.start(group, 2.0)
 
 
@@ -77,15 +99,17 @@ def all_to_all_pass_time(workload: Workload, mapping: Mapping, part: Share, net:
     allows) and is forwarded inside.
     """
     model, precision, group = workload.model, workload.training.precision, net.placement.expert
-    elements = part.tokens / mapping.tp * model.d_model * workload.training.expert_imbalance
+    elements = part.tokens / mapping.tp * model.d_model * workload.training.expert_imbalance * workload.training.exchange_imbalance
     copies = routed_copies(workload, mapping)
     pods = jnp.minimum(distinct_destinations(model.experts, group.domains, model.top_k), model.domains_per_token)
     once = jnp.minimum(pods, copies)
 
+    tiers = net.exchanges(group)
+
     def exchange(element: Scalar) -> Scalar:
         size = elements * element
-        direct = all_to_all_time(size * copies, group, net.pod, net.scale_out)
-        relayed = relayed_all_to_all_time(size * copies, size * once, group, net.pod, net.scale_out)
+        direct = all_to_all_time(size * copies, group, *tiers)
+        relayed = relayed_all_to_all_time(size * copies, size * once, group, *tiers)
         return mapping.schedule.relay * relayed + (1 - mapping.schedule.relay) * direct
 
     return exchange(precision.dispatch) + exchange(precision.combine) + net.start(group, 2.0)
@@ -99,8 +123,8 @@ def context_parallel_time(workload: Workload, mapping: Mapping, part: Share, net
     attention, precision = workload.model.attention, workload.training.precision
     group, swap = net.placement.context, mapping.schedule.context_all_to_all
     own = part.tokens / mapping.tp * precision.activation
-    gathered = all_gather_time(own * mapping.cp * attention.kv_width(mapping.tp), group, net.pod, net.scale_out)
-    exchanged = all_to_all_time(own * attention.core_width(mapping.tp), group, net.pod, net.scale_out)
+    gathered = all_gather_time(own * mapping.cp * attention.kv_width(mapping.tp), group, *net.rings(group))
+    exchanged = all_to_all_time(own * attention.core_width(mapping.tp), group, *net.exchanges(group))
     return swap * (exchanged + net.start(group, 4.0)) + (1 - swap) * (gathered + net.start(group))
 
 
@@ -112,8 +136,9 @@ def boundary_time(workload: Workload, mapping: Mapping, part: Share, net: Networ
     """
     size = part.tokens * workload.model.d_model * workload.training.precision.activation
     whole = 1 - mapping.schedule.sequence_parallel
-    sent = neighbour_time(size / mapping.tp, net.placement.pipeline, net.pod, net.scale_out) + net.start(net.placement.pipeline)
-    gather = all_gather_time(size, net.placement.tensor, net.pod, net.scale_out)
+    chain, tensor = net.placement.pipeline, net.placement.tensor
+    sent = neighbour_time(size / mapping.tp, chain, *net.sends(chain)) + net.start(chain)
+    gather = all_gather_time(size, tensor, *net.rings(tensor))
     return sent + whole * jnp.minimum(mapping.pp - 1, 1.0) * gather
 
 
@@ -143,9 +168,10 @@ def gradient_time(workload: Workload, mapping: Mapping, part: Share, load: Load,
         (replicated_parameters(workload, mapping, load), net.placement.data),
         (routed_parameters(workload, mapping, load), net.placement.expert_data),
     ):
-        reduced = all_reduce_time(count * precision.reduction, group, net.pod, net.scale_out) + net.start(group)
-        scattered = scatters * reduce_scatter_time(count * precision.reduction, group, net.pod, net.scale_out)
-        gathered = gathers * all_gather_time(count * precision.weight, group, net.pod, net.scale_out)
+        tiers = net.rings(group)
+        reduced = all_reduce_time(count * precision.reduction, group, *tiers) + net.start(group)
+        scattered = scatters * reduce_scatter_time(count * precision.reduction, group, *tiers)
+        gathered = gathers * all_gather_time(count * precision.weight, group, *tiers)
         total += sharded_optimizer * (scattered + gathered + net.start(group, 2.0)) + (1 - sharded_optimizer) * reduced
     return total
 
@@ -156,5 +182,6 @@ def tied_embedding_time(workload: Workload, mapping: Mapping, part: Share, net: 
     size = model.tied_embedding * model.vocabulary * model.d_model / mapping.tp * workload.training.precision.reduction
     several = jnp.minimum(mapping.pp - 1, 1.0)
     apart = jnp.where(net.placement.pipeline.domains > 1, 1.0, 0.0)
-    tier = apart * size / net.scale_out.bandwidth + (1 - apart) * size / net.pod.bandwidth
+    pod, fabric = net.sends(net.placement.pipeline)
+    tier = apart * size / fabric.bandwidth + (1 - apart) * size / pod.bandwidth
     return several * tier

@@ -21,6 +21,7 @@ from codesign.performance.overlap import exposed, hide
 from codesign.performance.passes import Passes
 from codesign.performance.roofline import Engine, Work, add, scale, stream
 from codesign.performance.saving import always, apart
+from codesign.performance.switching import layer_switching_time
 from codesign.workload.training import Workload
 
 HOST_OPERATORS = 20.0
@@ -133,6 +134,19 @@ def optimizer_work(workload: Workload, mapping: Mapping, load: Load, device: Eng
     return stream(stored_parameters(workload, mapping, load, 1) * traffic, device)
 
 
+def switching_time(workload: Workload, mapping: Mapping, found: dict[str, Kind], once: Scalar, net: Network) -> Scalar:
+    """Seconds per MoE layer and micro-batch in which all-to-alls (`once` seconds per pass) wait for circuits."""
+
+    def computing(names: tuple[str, ...]) -> tuple[Scalar, Scalar]:
+        """Forward, recomputed or not, and backward."""
+        return total(found[n].work.time - found[n].backward for n in names), total(found[n].backward for n in names)
+
+    group, schedule = net.placement.expert, mapping.schedule
+    exchanges = (2 + jnp.maximum(schedule.recompute_layer, schedule.recompute_experts)) * once
+    attention = computing(("attention projections", "attention core", "norms and residuals", "shared experts and router"))
+    return layer_switching_time(net.fabric.switching(group, net.fabric_ends), attention, computing(("experts",)), exchanges)
+
+
 def _bubble(mapping: Mapping, found: dict[str, Kind], mean: Load, others: Scalar) -> Scalar:
     """Seconds in which a stage waits for the pipeline to fill and drain; `others`: all other stages, one micro-batch.
 
@@ -155,12 +169,13 @@ def _bubble(mapping: Mapping, found: dict[str, Kind], mean: Load, others: Scalar
 def training_step(workload: Workload, mapping: Mapping, part: Share, device: Engine, net: Network, launch_time: Scalar) -> Step:
     """One optimiser step of `workload` under `mapping`: seconds by cause, and the work of the mean device."""
     found, once = kinds(workload, mapping, part, device), layer_traffic(workload, mapping, part, net)
+    waiting = switching_time(workload, mapping, found, once["all-to-all"], net)
 
     def stage(load: Load) -> tuple[dict[str, Scalar], Scalar]:
         """Seconds per micro-batch by cause, and the computing time under which nothing hides."""
         work = stage_work(found, load)
         visible, left = hide(stage_traffic(workload, mapping, once, load), work, mapping)
-        busy = {name: w.time for name, w in work.items()} | visible
+        busy = {name: w.time for name, w in work.items()} | visible | {"circuit switching": load.moe * waiting}
         return busy | {"host": host_excess(mapping, load, total(busy.values()), launch_time)}, left
 
     sums = triple([total(stage(load)[0].values()) for load in part.stages.loads])

@@ -5,12 +5,10 @@ lasers and serialisers do not sleep between messages. Compute and memory energy 
 work done. Both ends of a link are charged.
 """
 
+from codesign.cluster import Cluster
 from codesign.fields import Scalar
-from codesign.hardware.cluster import Cluster
 from codesign.hardware.device import Device
-from codesign.hardware.link import Link
 from codesign.hardware.package import Package
-from codesign.topology.tier import Bill
 
 
 def link_power(bandwidth: Scalar, energy: Scalar) -> Scalar:
@@ -48,12 +46,6 @@ def package_power(device: Device) -> Scalar:
 def die_power_limit(package: Package) -> Scalar:
     """Heat the cooling takes from the dies [W]."""
     return package.dies * package.die.area * package.die.power_density_limit
-
-
-def fabric_power(bill: Bill, link: Link, switch_energy: Scalar, interface_power: Scalar) -> Scalar:
-    """Power of one network of the whole cluster [W]: every link end, switch cores, interface cards."""
-    ends = link_power(bill.link_end_bandwidth, link.energy)
-    return ends + bill.switched_bandwidth * switch_energy + bill.interface_bandwidth * interface_power
 
 
 def work_energy(package: Package, flops: Scalar, flops_8bit: Scalar, memory_bytes: Scalar) -> Scalar:

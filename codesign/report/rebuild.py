@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from codesign.config.schema import module_of
+from codesign.config.schema import module_of, snake
+from codesign.config.study_file import FABRIC
 from codesign.design import WORKLOAD, Design
 from codesign.fields import quantities
 from codesign.report.run import Run
@@ -12,8 +13,8 @@ from codesign.units import unit_factor
 from codesign.workload.training import Workload
 
 
-def module_from_leaves(cls: type, leaves: Mapping[str, float], prefix: str = "") -> Any:
-    """A Module of class `cls` from its leaves by path; a union member is told by its fields."""
+def module_from_leaves(cls: type, leaves: Mapping[str, float], kinds: Mapping[str, str], prefix: str = "") -> Any:
+    """A Module of class `cls` from its leaves and the kinds of its parts, both by path."""
     values: dict[str, Any] = {}
     declared = quantities(cls)
     for field in dataclasses.fields(cls):
@@ -21,21 +22,32 @@ def module_from_leaves(cls: type, leaves: Mapping[str, float], prefix: str = "")
         if field.name in declared:
             values[field.name] = leaves[path]
             continue
-        here = {p.removeprefix(path + ".").split(".")[0] for p in leaves if p.startswith(path + ".")}
-        member = next(m for m in module_of(field.type) if {f.name for f in dataclasses.fields(m)} == here)
-        values[field.name] = module_from_leaves(member, leaves, path + ".")
+        member = next(m for m in module_of(field.type) if snake(m.__name__) == kinds[path])
+        values[field.name] = module_from_leaves(member, leaves, kinds, path + ".")
     return cls(**values)
+
+
+def _replaced(values: dict[str, Any], paths: list[str]) -> dict[str, Any]:
+    """`values` without what stands at or below the paths."""
+    return {path: value for path, value in values.items() if not any(f"{path}.".startswith(f"{gone}.") for gone in paths)}
 
 
 def design_of(run: Run, number: int) -> tuple[Design, Workload]:
     """The design and workload of one row of a run, exactly as evaluated."""
     study, row = run.manifest["study"], run.row(number)
-    leaves = dict(study["base"]) | {"mapping.dp": row["dp"]}
+    leaves, kinds = dict(study["base"]) | {"mapping.dp": row["dp"]}, dict(study["kinds"])
+    for path in sorted(study["options"], key=lambda path: path != FABRIC):
+        option = study["options"][path][row[study["discrete"][path]["name"]]]
+        here = [gone for gone in option["replaces"] if gone in leaves or gone in kinds]
+        leaves = _replaced(leaves, here) | {p: v for p, v in option["leaves"].items() if _within(p, here)}
+        kinds = _replaced(kinds, here) | {p: v for p, v in option["kinds"].items() if _within(p, here)}
     for path, free in {**study["discrete"], **study["continuous"]}.items():
-        value = row[free["name"]]
-        if path in study["parts"]:
-            leaves |= {f"{path}.{name}": number for name, number in study["parts"][path][value].items()}
-        else:
-            leaves[path] = value * unit_factor(free["unit"])[0]
+        if path in leaves:
+            leaves[path] = row[free["name"]] * unit_factor(free["unit"])[0]
     own = {path.removeprefix(WORKLOAD): value for path, value in leaves.items() if path.startswith(WORKLOAD)}
-    return module_from_leaves(Design, leaves), module_from_leaves(Workload, own)
+    own_kinds = {path.removeprefix(WORKLOAD): kind for path, kind in kinds.items() if path.startswith(WORKLOAD)}
+    return module_from_leaves(Design, leaves, kinds), module_from_leaves(Workload, own, own_kinds)
+
+
+def _within(path: str, paths: list[str]) -> bool:
+    return any(f"{path}.".startswith(f"{outer}.") for outer in paths)

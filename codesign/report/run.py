@@ -4,6 +4,7 @@ Everything that is shown later (terminal, page, `explain`) is taken from these t
 a run folder can be read back without the study file it came from.
 """
 
+import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -15,8 +16,9 @@ import numpy as np
 
 from codesign import __version__
 from codesign.config.load import Point
+from codesign.config.schema import snake
 from codesign.constraints import CONSTRAINTS, records
-from codesign.design import leaves
+from codesign.design import WORKLOAD, leaves
 from codesign.evaluate import evaluate
 from codesign.fields import quantities
 from codesign.metrics import Metrics
@@ -124,14 +126,44 @@ def _resolved(front: Front) -> dict[str, Any]:
     """The base point and every part that can be chosen, all in SI: enough to rebuild any design."""
     study = front.study
     base = {path: float(value) for path, _, value in leaves(study.design, study.workload)}
-    parts = {
-        free.path: {name: {p: float(v) for p, _, v in part_leaves(part)} for name, part in zip(free.names, free.parts, strict=True)}
+    options = {
+        free.path: {name: _plain(option) for name, option in zip(free.names, free.options, strict=True)}
         for free in study.file.discrete
-        if free.parts
+        if free.options
     }
     free = {f.path: {"name": f.name, "unit": f.unit, "low": f.low, "high": f.high, "step": f.step} for f in study.file.continuous}
     choices = {f.path: {"name": f.name, "unit": f.unit, "values": list(f.names or f.values)} for f in study.file.discrete}
-    return {"base": base, "parts": parts, "continuous": free, "discrete": choices, "limits": study.file.limits}
+    return {
+        "base": base,
+        "kinds": kinds(study.design) | kinds(study.workload, WORKLOAD),
+        "options": options,
+        "continuous": free,
+        "discrete": choices,
+        "limits": study.file.limits,
+    }
+
+
+def _plain(option: dict[str, Any]) -> dict[str, Any]:
+    """What an option sets, part by part: its numbers by path in SI, and the kinds of its parts."""
+    numbers: dict[str, float] = {}
+    found: dict[str, str] = {}
+    for path, node in option.items():
+        if isinstance(node, float):
+            numbers[path] = node
+        else:
+            numbers |= {p: float(v) for p, _, v in part_leaves(node, path + ".")}
+            found |= {path: snake(type(node).__name__)} | kinds(node, path + ".")
+    return {"replaces": list(option), "leaves": numbers, "kinds": found}
+
+
+def kinds(module: Any, prefix: str = "") -> dict[str, str]:
+    """The class of every part by path, in the words of a file's `kind`."""
+    found: dict[str, str] = {}
+    for field in dataclasses.fields(module):
+        value = getattr(module, field.name)
+        if dataclasses.is_dataclass(value):
+            found |= {prefix + field.name: snake(type(value).__name__)} | kinds(value, f"{prefix}{field.name}.")
+    return found
 
 
 def empty_run(study: Study, point: Point, seed: int) -> Run:

@@ -3,36 +3,51 @@
 Every device has one port to every switch of its pod, so that any two devices are one hop
 apart at full bandwidth; bandwidth / port rate switches serve a pod, and the pod is no
 larger than their radix nor than the link's reach (arXiv 2510.15893 sections II and IV).
+Ports that a pod smaller than the radix leaves free are not charged: one switch then serves
+several rails. Copper (NVLink) or optical is a matter of the port's link.
 """
 
-import jax.numpy as jnp
-
 from codesign.fields import Scalar
-from codesign.hardware.cluster import Cluster
-from codesign.topology.tier import Bill, Tier
+from codesign.hardware.switch import Switch
+from codesign.topology.base import Limits, Topology, limits
+from codesign.topology.bill import Bill, cables, link_ends, switch_ports
+from codesign.topology.endpoints import Endpoints, Group, Tier
 
 
-def tier(cluster: Cluster) -> Tier:
-    """The pod as a network tier."""
-    port = cluster.device.scale_up
-    return Tier(port.bandwidth * port.efficiency, cluster.pod.switch.latency)
+class SwitchedPod(Topology):
+    """One layer of switches."""
 
+    switch: Switch
 
-def switches_per_pod(cluster: Cluster) -> Scalar:
-    """Switches of one pod: one per port of a device."""
-    return cluster.device.scale_up.bandwidth / cluster.pod.switch.port_bandwidth
+    def all_to_all(self, group: Group, ends: Endpoints) -> Tier:
+        """The device's rate, one hop."""
+        return Tier(ends.rate, self.switch.latency)
 
+    def ring(self, group: Group, ends: Endpoints) -> Tier:
+        """The device's rate, one hop."""
+        return Tier(ends.rate, self.switch.latency)
 
-def span(cluster: Cluster) -> Scalar:
-    """Longest link of a pod [m]: racks in a row, a rack pitch each (real-valued, at least one)."""
-    return jnp.maximum(cluster.pod.size / cluster.pod.devices_per_rack, 1.0) * cluster.pod.rack_pitch
+    def send(self, group: Group, ends: Endpoints) -> Tier:
+        """The device's rate, one hop."""
+        return Tier(ends.rate, self.switch.latency)
 
+    def bisection(self, ends: Endpoints) -> Scalar:
+        """The device's rate."""
+        return ends.rate
 
-def bill(cluster: Cluster) -> Bill:
-    """Both ends of every device link and the switch ports they use; no interface cards.
+    def bill(self, ends: Endpoints) -> Bill:
+        """Both ends of every device link and the switch ports they use; no interface cards."""
+        link = ends.port.link
+        return Bill(
+            switch_ports=switch_ports(self.switch, ends.total),
+            host_ends=link_ends(link, 2 * ends.total),
+            host_cables=cables(link, ends.total),
+        )
 
-    Ports that a pod smaller than the radix leaves free are not charged: one switch then
-    serves several rails.
-    """
-    total = cluster.devices * cluster.device.scale_up.bandwidth
-    return Bill(total, 2 * total, total, jnp.zeros_like(total))
+    def limits(self, ends: Endpoints) -> Limits:
+        """As many devices as a switch has ports; links along a row of racks."""
+        return limits(self.switch.radix * ends.pod, ends.site.row_span(ends.devices))
+
+    def switches(self, ends: Endpoints) -> Scalar:
+        """Switches of one pod: one per port of a device."""
+        return ends.port.bandwidth / self.switch.port_bandwidth

@@ -32,6 +32,14 @@ class Training(eqx.Module):
     attention_share: Scalar = quantity("1", "share of the score matrix computed: 0.5 causal, 1 full", low=0.0, high=1)
     expert_imbalance: Scalar = quantity("1", "tokens of the busiest expert rank over the mean", low=1, high=64, default=1)
 
+    exchange_imbalance: Scalar = quantity(
+        "1",
+        "bytes of the busiest sender or receiver of an all-to-all over the mean, beyond that of its experts",
+        low=1,
+        high=1e3,
+        default=1,
+    )
+
     @property
     def tokens_per_step(self) -> Scalar:
         """Tokens in one optimiser step."""

@@ -1,0 +1,48 @@
+"""Which tables are there under `technology/`, and of what is a row?"""
+
+from typing import Any, NamedTuple
+
+from codesign.cluster import Cluster, Facility
+from codesign.config.schema import Number, members_at, snake
+from codesign.hardware.die import Die
+from codesign.hardware.interface import Interface
+from codesign.hardware.link import Link
+from codesign.hardware.memory import Memory
+from codesign.hardware.switch import CircuitSwitch, Switch
+from codesign.mapping.schedule import Schedule
+from codesign.performance.failures import Reliability
+from codesign.workload.training import Precision
+
+
+class Row(NamedTuple):
+    """One named part: the Module, where its numbers come from, and the raw table it was read from."""
+
+    name: str
+    label: str
+    note: str
+    module: Any
+    provenance: dict[str, Number]
+    raw: dict[str, Any]
+
+
+TABLES: dict[str, type] = {
+    "dies": Die,
+    "memories": Memory,
+    "links": Link,
+    "switches": Switch,
+    "interfaces": Interface,
+    "circuit_switches": CircuitSwitch,
+    "facilities": Facility,
+    "failures": Reliability,
+    "precisions": Precision,
+    "schedules": Schedule,
+}
+FABRICS = {snake(member.__name__): member for member in members_at(Cluster, "fabric")}
+"""Classes of the rows of `fabrics`, by the `kind` that a row states."""
+
+
+def table_of(cls: type) -> str | None:
+    """The table whose rows are of class `cls`, if there is one."""
+    if cls in FABRICS.values():
+        return "fabrics"
+    return next((name for name, row_class in TABLES.items() if row_class is cls), None)
