@@ -4,13 +4,15 @@ from typing import Any
 
 import jax
 
-from codesign.constraints import CONSTRAINTS
+from codesign.config.study_file import FABRIC
+from codesign.constraints import CONSTRAINTS, records
+from codesign.evaluate import evaluate
 from codesign.objectives import OBJECTIVES
 from codesign.report.charts import free_names, reference_value, short_path
 from codesign.report.rebuild import design_of
 from codesign.report.run import Run, describe
 from codesign.sensitivity import elasticities
-from codesign.units import show
+from codesign.units import show, unit_factor
 
 
 def explanation(run: Run, number: int) -> dict[str, Any]:
@@ -20,6 +22,7 @@ def explanation(run: Run, number: int) -> dict[str, Any]:
         data = describe(design, workload)
         names = tuple(o["name"] for o in run.manifest["objectives"])
         found = elasticities(design, workload, names)
+        fabrics = _on_other_fabrics(run, number, names)
     row = run.row(number)
     return {
         "id": row["id"],
@@ -27,6 +30,7 @@ def explanation(run: Run, number: int) -> dict[str, Any]:
         "objectives": {n: {"value": row[n], "unit": run.manifest["units"][n], "rank": _rank(run, n, number)} for n in names},
         "against_references": {r["name"]: _ratios(row, r, names) for r in run.manifest["references"]},
         "trades": _trades(run, number, names),
+        "fabrics": fabrics,
         **data,
         "sensitivities": {m: dict(list(v.items())[:12]) for m, v in found.items()},
     }
@@ -41,6 +45,41 @@ def _rank(run: Run, metric: str, number: int) -> int:
 def _ratios(row: dict[str, Any], reference: dict[str, Any], names: tuple[str, ...]) -> dict[str, float]:
     """Each objective of the design over that of the reference."""
     return {n: row[n] / reference_value(reference, n) for n in names}
+
+
+EXCHANGE = ("all-to-all", "circuit switching")
+
+
+def _on_other_fabrics(run: Run, number: int, names: tuple[str, ...]) -> dict[str, Any]:
+    """The same design on every fabric of the study: objectives over its own, seconds of exchanges, limits it breaks.
+
+    Circuits that the design does not have are charged as for even demand between pods.
+    """
+    study = run.manifest["study"]
+    if FABRIC not in study["options"]:
+        return {}
+    column = study["discrete"][FABRIC]["name"]
+    own = {n: run.row(number)[n] for n in names}
+    found = {}
+    for name in study["options"][FABRIC]:
+        metrics = evaluate(*design_of(run, number, {column: name}))
+        units = {n: unit_factor(run.manifest["units"][n])[0] for n in names}
+        found[name] = {
+            "ratios": {n: float(getattr(metrics, n)) / units[n] / own[n] for n in names},
+            "exchange": sum(float(metrics.breakdown[term]) for term in EXCHANGE),
+            "breaks": [record.name for record in records(metrics) if record.gap > 0],
+        }
+    return found
+
+
+def _fabric_lines(data: dict[str, Any], labels: dict[str, str]) -> list[str]:
+    """The same design on the other fabrics, in the order of their first objective."""
+    lines = []
+    for name, entry in sorted(data["fabrics"].items(), key=lambda item: next(iter(item[1]["ratios"].values()))):
+        ratios = ", ".join(f"{labels[n]} x{r:.3f}" for n, r in entry["ratios"].items())
+        broken = f"; breaks {', '.join(entry['breaks'])}" if entry["breaks"] else ""
+        lines.append(f"  {name}: {ratios}; exchanges {entry['exchange']:.4g} s{broken}")
+    return lines
 
 
 def _trades(run: Run, number: int, names: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -79,6 +118,8 @@ def as_text(data: dict[str, Any], run: Run) -> str:
     for name, found in data["sensitivities"].items():
         top = [f"{short_path(p)} {v:+.2f}" for p, v in list(found.items())[:5]]
         lines.append(f"  {labels[name]}: " + ", ".join(top))
+    if data["fabrics"]:
+        lines += ["", "The same design on each fabric", *_fabric_lines(data, labels)]
     lines += ["", "What the next better design costs"] if data["trades"] else []
     for trade in data["trades"]:
         ratios = ", ".join(f"{labels[n]} x{r:.3f}" for n, r in trade["ratios"].items())

@@ -1,7 +1,6 @@
 """How is a study solved: from a base point and what is free to a front with its reasons?"""
 
 import dataclasses
-import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,29 +9,22 @@ import jax.numpy as jnp
 import numpy as np
 
 from codesign import tree
-from codesign.config.study_file import FABRIC, Free, StudyFile
+from codesign.cells import applied, cell_values, degrees_and_shapes, demand_columns, legal_columns, open_point, snapper
+from codesign.config.study_file import Free, StudyFile
 from codesign.constraints import CONSTRAINTS, Record, records, violation, violations
-from codesign.design import Design, has, value_at, with_values
+from codesign.design import Design
 from codesign.evaluate import evaluate
 from codesign.fields import Scalar, quantities
-from codesign.mapping.lattice import data_parallel_degree, exact_pods, legality
 from codesign.metrics import Metrics
 from codesign.objectives import OBJECTIVES, log_objectives
 from codesign.pareto import hypervolume, nondominated, thin
 from codesign.search.run import Budget, Found, Progress, search
 from codesign.search.sample import CHUNK
 from codesign.search.space import Lanes, Model, Space, cells_at, lanes, neighbours
-from codesign.topology.choice import Choice
 from codesign.units import show
 from codesign.workload.training import Workload
 
-POD = "cluster.pod.size"
 LEAN_STEPS = 8
-DEGREES = ("dp", "tp", "pp", "cp", "ep", "etp", "micro_batch")
-
-
-class NoLegalMapping(Exception):
-    """No combination of the listed degrees is legal; says which rules bar how many."""
 
 
 class Interrupted(Exception):
@@ -57,137 +49,6 @@ class Study(NamedTuple):
     space: Space
 
 
-def _grid(file: StudyFile) -> dict[str, np.ndarray]:
-    """Every combination of the discrete choices, one column per path."""
-    combinations = list(itertools.product(*(free.values for free in file.discrete)))
-    table = np.asarray(combinations, dtype=float).reshape(len(combinations), len(file.discrete))
-    return {free.path: table[:, i] for i, free in enumerate(file.discrete)}
-
-
-def _column(path: str, columns: dict[str, np.ndarray], design: Design, workload: Workload) -> np.ndarray:
-    """The column of `path`, or the base value repeated."""
-    if path in columns:
-        return columns[path]
-    count = len(next(iter(columns.values()))) if columns else 1
-    return np.full(count, float(value_at(design, workload, path)))
-
-
-def _degrees_and_shapes(columns: dict[str, np.ndarray], design: Design, workload: Workload) -> tuple[dict, dict]:
-    def column(path: str) -> np.ndarray:
-        return _column(path, columns, design, workload)
-
-    degrees = {name: column(f"mapping.{name}") for name in DEGREES}
-    if "mapping.dp" not in columns:
-        degrees["dp"] = data_parallel_degree(degrees, float(design.cluster.devices))
-    granularity = column("workload.model.granularity")
-    shapes = {name: column(f"workload.model.{name}") for name in ("layers", "base_experts", "base_d_expert")}
-    shapes |= {"experts": shapes["base_experts"] * granularity, "d_expert": shapes["base_d_expert"] / granularity}
-    shapes["heads"] = column("workload.model.attention.heads")
-    shapes |= {name: column(f"workload.training.{name}") for name in ("global_batch", "sequence")}
-    return degrees, shapes
-
-
-def _pod_rule(file: StudyFile, degrees: dict) -> np.ndarray:
-    """Can a pod be built in which placement is exact? A pod that is given is taken as it is."""
-    if not any(f.path == POD for f in file.continuous):
-        return np.ones(len(degrees["tp"]), dtype=bool)
-    tables, which = _pod_tables(file, degrees)
-    return np.array([len(table) > 0 for table in tables])[which]
-
-
-def _matters(file: StudyFile, columns: dict[str, np.ndarray]) -> np.ndarray:
-    """Of combinations that differ only in a number which the chosen fabric does not have, the first."""
-    fabrics = next((free for free in file.discrete if free.path == FABRIC), None)
-    allowed = np.ones(len(next(iter(columns.values()), np.ones(1))), dtype=bool)
-    for free in file.discrete:
-        if fabrics is not None and free.path.startswith(FABRIC + "."):
-            inner = free.path.removeprefix(FABRIC + ".")
-            has_it = np.array([tree.has(option[FABRIC], inner) for option in fabrics.options])
-            allowed &= has_it[columns[FABRIC].astype(int)] | (columns[free.path] == free.values[0])
-    return allowed
-
-
-def broken_rules(design: Design, workload: Workload) -> list[str]:
-    """Rules of legality that the mapping of one design breaks."""
-    degrees, shapes = _degrees_and_shapes({"mapping.dp": np.array([float(design.mapping.dp)])}, design, workload)
-    return [rule for rule, mask in legality(degrees, shapes).items() if not mask.all()]
-
-
-def legal_columns(file: StudyFile, design: Design, workload: Workload) -> dict[str, np.ndarray]:
-    """The legal combinations of the discrete choices, with dp filled in; `NoLegalMapping` if there is none."""
-    columns = _grid(file)
-    degrees, shapes = _degrees_and_shapes(columns, design, workload)
-    rules = legality(degrees, shapes) | {"a pod holds whole tensor-parallel groups and expert sets": _pod_rule(file, degrees)}
-    allowed = np.all(list(rules.values()), axis=0) & _matters(file, columns)
-    if not allowed.any():
-        total = allowed.size
-        barred = sorted(((int(np.sum(~mask)), rule) for rule, mask in rules.items()), reverse=True)
-        text = "; ".join(f"{rule}: bars {count} of {total}" for count, rule in barred if count)
-        raise NoLegalMapping(f"no legal mapping among {total} combinations: {text}")
-    columns = {path: column[allowed] for path, column in columns.items()}
-    return columns | {"mapping.dp": degrees["dp"][allowed]}
-
-
-def cell_values(file: StudyFile, columns: dict[str, np.ndarray], dtype: Any) -> dict[str, Any]:
-    """Columns as leaves of a design: numbers as arrays, part choices as stacked parts gathered per cell."""
-    options = {free.path: free.options for free in file.discrete if free.options}
-    values: dict[str, Any] = {}
-    for path, column in columns.items():
-        if path == FABRIC:
-            values[f"{path}.index"] = jnp.asarray(column, dtype=dtype)
-        elif path in options:
-            stacked = {inner: tree.stack([option[inner] for option in options[path]]) for inner in options[path][0]}
-            values |= {inner: tree.cast(tree.take(nodes, column.astype(int)), dtype) for inner, nodes in stacked.items()}
-        else:
-            values[path] = jnp.asarray(column, dtype=dtype)
-    return values
-
-
-def open_point(file: StudyFile, design: Design, workload: Workload) -> tuple[Design, Workload]:
-    """The base point with all fabrics of the study in the place of one, to be chosen by number."""
-    listed = next((free.options for free in file.discrete if free.path == FABRIC), None)
-    if listed is None:
-        return design, workload
-    choice = Choice(tuple(option[FABRIC] for option in listed), index=jnp.zeros(()))
-    return with_values(design, workload, {FABRIC: choice})
-
-
-def _pod_tables(file: StudyFile, degrees: dict) -> tuple[list[np.ndarray], np.ndarray]:
-    """The buildable pods of every distinct mapping, and the table that each cell uses."""
-    free = next(f for f in file.continuous if f.path == POD)
-    keys = np.stack([degrees["tp"] * degrees["cp"], degrees["ep"] * degrees["etp"]], axis=1)
-    distinct, which = np.unique(keys, axis=0, return_inverse=True)
-    return [exact_pods(block, spread, free.low, free.high, free.step) for block, spread in distinct], which.ravel()
-
-
-def _nearest(tables: list[np.ndarray], which: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """For every value the nearest entry, in ratio, of the table it uses."""
-    found = values.copy()
-    for number in np.unique(which):
-        lanes_here, table = which == number, np.log(tables[number])
-        middle = (table[1:] + table[:-1]) / 2
-        found[lanes_here] = tables[number][np.searchsorted(middle, np.log(values[lanes_here]))]
-    return found
-
-
-def snapper(file: StudyFile, degrees: dict) -> Callable:
-    """Rounds continuous values to what is built: whole steps, pods in which placement is exact."""
-    steps = np.array([free.step for free in file.continuous])[:, None]
-    low, high = np.array([f.low for f in file.continuous])[:, None], np.array([f.high for f in file.continuous])[:, None]
-    pod = next((row for row, free in enumerate(file.continuous) if free.path == POD), None)
-    tables, which = _pod_tables(file, degrees) if pod is not None else ([], np.zeros(0))
-    safe = np.where(steps > 0, steps, 1.0)
-    smallest, largest = np.ceil(low / safe - 1e-9), np.floor(high / safe + 1e-9)
-
-    def snap(x: np.ndarray, cell: np.ndarray) -> np.ndarray:
-        whole = np.where(steps > 0, np.clip(np.round(x / safe), smallest, largest) * safe, np.clip(x, low, high))
-        if pod is not None:
-            whole[pod] = _nearest(tables, which[cell], x[pod])
-        return whole
-
-    return snap
-
-
 def results(metrics: Metrics, file: StudyFile) -> tuple[tuple[Scalar, ...], tuple[Scalar, ...]]:
     """Log objectives and violations, the user's budgets last."""
     budgets = tuple(_budget_violation(metrics, name, bound) for name, bound in file.limits.items())
@@ -202,12 +63,6 @@ def at_least(name: str) -> bool:
 def _budget_violation(metrics: Metrics, name: str, bound: float) -> Scalar:
     value = getattr(metrics, name)
     return -violation(value, bound) if at_least(name) else violation(value, bound)
-
-
-def applied(point: tuple[Design, Workload], values: dict[str, Any]) -> tuple[Design, Workload]:
-    """The point with the fabric replaced first, then everything else that it has: a fabric lacks the numbers of another."""
-    point = with_values(*point, {path: value for path, value in values.items() if path == FABRIC})
-    return with_values(*point, {path: value for path, value in values.items() if path != FABRIC and has(*point, path)})
 
 
 def make_model(file: StudyFile, design: Design, workload: Workload, dtype: Any) -> Model:
@@ -227,8 +82,10 @@ def make_model(file: StudyFile, design: Design, workload: Workload, dtype: Any) 
 def prepare(file: StudyFile, design: Design, workload: Workload) -> Study:
     """The study as a search problem."""
     columns = legal_columns(file, design, workload)
+    if file.demand is not None:
+        columns |= demand_columns(file.demand, file, columns, (design, workload))
     low, high = np.array([f.low for f in file.continuous]), np.array([f.high for f in file.continuous])
-    degrees, _ = _degrees_and_shapes(columns, design, workload)
+    degrees, _ = degrees_and_shapes(columns, design, workload)
     codes = np.stack([columns[free.path] for free in file.discrete], axis=1) if file.discrete else np.zeros((1, 1))
     space = Space(low, high, cell_values(file, columns, jnp.float32), neighbours(codes), snapper(file, degrees))
     return Study(file, design, workload, columns, space)

@@ -1,4 +1,4 @@
-"""Rows B: what the paper leaves out: power, even demand, and where the conclusion flips, found by gradient.
+"""Rows B: what the paper leaves out: devices, power, even demand, placement, and where the conclusion flips, found by gradient.
 
 Performance per dollar of regional circuits over the fat-tree is R = (cost / cost) (T / T); a
 flip is a value of one number at which R = 1, found by Newton's method on its logarithm with
@@ -19,6 +19,8 @@ from codesign import tree
 from codesign.design import Design
 from codesign.evaluate import evaluate
 from codesign.fields import Scalar
+from codesign.performance.demand import blocks, circuit_ratios, hot_load
+from codesign.workload.traffic import balanced_order, reordered, replicated, zipf_traffic
 
 PRICE_PATHS = ("device.scale_out.link", "fabric.trunk", "fabric.switch", "fabric.interface")
 NEWTON_STEPS = 60
@@ -156,6 +158,27 @@ def demand_rows() -> list[Row]:
     return rows
 
 
+def placement_rows() -> list[Row]:
+    """64 experts by Zipf's law, the hottest four times the mean, on 8 servers: what moving and copying experts does."""
+    ranks, servers, copies = 64, 8, 8
+    given = np.asarray(zipf_traffic(jnp.asarray(4.0), ranks, jnp.asarray(float(ranks))))
+    balanced = np.asarray(reordered(jnp.asarray(given), balanced_order(given.sum(0), ranks // servers)))
+    hottest, coolest = np.argsort(-balanced.sum(0))[:copies], np.argsort(balanced.sum(0))[:copies]
+    holders = np.eye(ranks)
+    holders[hottest, coolest] = 1
+    copied = np.asarray(replicated(jnp.asarray(balanced), jnp.asarray(holders)))
+    rows = []
+    for name, matrix in (("given", given), ("balanced", balanced), ("copied", copied)):
+        pods = blocks(matrix, ranks // servers)
+        fresh, _ = circuit_ratios(pods.tobytes(), servers, machine.PORTS, machine.OPTICAL, servers, 0.0)
+        rows.append(
+            Row(f"B.placement.{name}.rank", f"experts {name}: busiest over mean expert rank", "x", None, float(matrix.sum(0).max()))
+        )
+        rows.append(Row(f"B.placement.{name}.server", f"experts {name}: busiest over mean server", "x", None, hot_load(pods)))
+        rows.append(Row(f"B.placement.{name}.circuits", f"experts {name}: greedy circuits over a non-blocking fabric", "x", None, fresh))
+    return rows
+
+
 def power_rows() -> list[Row]:
     """Network power of every fabric over the fat-tree's, and steps per joule of the network."""
     rows = []
@@ -179,4 +202,4 @@ def device_rows() -> list[Row]:
 
 def beyond_rows() -> list[Row]:
     """B."""
-    return [*device_rows(), *power_rows(), *demand_rows(), *flip_rows()]
+    return [*device_rows(), *power_rows(), *demand_rows(), *placement_rows(), *flip_rows()]

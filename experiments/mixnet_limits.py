@@ -74,9 +74,10 @@ def scale_rows() -> list[Row]:
     return rows
 
 
-def reasoning_point(changes: dict[str, Any]) -> tuple[Design, Any]:
-    """DeepSeek-R1: EP 64 over eight servers, PP 16, 400 Gb/s."""
-    mapping = Mapping(schedule=machine.part("schedules", machine.STACK), dp=64, tp=1, pp=16, cp=1, ep=64, etp=1, micro_batch=4)
+def reasoning_point(changes: dict[str, Any], relay: float = 0.0) -> tuple[Design, Any]:
+    """DeepSeek-R1: EP 64 over eight servers, PP 16, 400 Gb/s; with `relay` 1 a token crosses once to a server."""
+    schedule = tree.put(machine.part("schedules", machine.STACK), {"relay": jnp.asarray(relay)})
+    mapping = Mapping(schedule=schedule, dp=64, tp=1, pp=16, cp=1, ep=64, etp=1, micro_batch=4)
     workload = tree.put(load_workload_named("deepseek_v3").module, {"training.global_batch": jnp.asarray(64.0 * 4 * machine.MICRO_BATCHES)})
     return Design(machine.cluster("optical_circuits", 400, 1024, changes), mapping), workload
 
@@ -107,6 +108,8 @@ def failure_rows() -> list[Row]:
     rows.append(
         Row("F41.both", "both electrical ports lost in one job, at 0.057 % each", "1", 3.2e-7, 0.00057**2, 3.2e-7 * 0.985, 3.2e-7 * 1.02)
     )
+    once = slower(reasoning_point({}, 1.0), failures.with_spare_pod)
+    rows.append(Row("F41.server.once", "the server lost, tokens crossing once to a server", "%", None, 100 * (once - 1)))
     rows.append(Row("F41.goodput", "goodput of 1,024 devices with all kinds of failures", "1", None, float(failures.goodput(found))))
     return rows
 
@@ -129,14 +132,20 @@ def scale_up_clusters() -> tuple[Any, Any]:
 
 def scale_up_rows() -> list[Row]:
     """F42, F43: DeepSeek-V3, EP 128 over two pods, PP 16, 240 micro-batches; the stack of the machine, every copy sent on its own."""
-    schedule = tree.put(machine.part("schedules", "megatron_core_plain"), {"relay": jnp.asarray(0.0)})
-    mapping = Mapping(schedule=schedule, dp=128, tp=1, pp=16, cp=1, ep=128, etp=1, micro_batch=1)
     workload = tree.put(load_workload_named("deepseek_v3").module, {"training.global_batch": jnp.asarray(128.0 * 240)})
+
+    def laid(relay: float) -> Mapping:
+        schedule = tree.put(machine.part("schedules", "megatron_core_plain"), {"relay": jnp.asarray(relay)})
+        return Mapping(schedule=schedule, dp=128, tp=1, pp=16, cp=1, ep=128, etp=1, micro_batch=1)
+
+    mapping = laid(0.0)
     metrics = [evaluate(Design(cluster, mapping), workload) for cluster in scale_up_clusters()]
+    relayed = [evaluate(Design(cluster, laid(1.0)), workload) for cluster in scale_up_clusters()]
     share = [float(m.breakdown["all-to-all"] / m.step_time) for m in metrics]
-    ratio = float(metrics[0].step_time / metrics[1].step_time)
+    ratio, once = (float(pair[0].step_time / pair[1].step_time) for pair in (metrics, relayed))
     rows = [
         Row("F42", "DeepSeek-V3, NVL72 over regional circuits with the same 8 Tb/s (at least 1.3)", "x", 1.3, ratio, 1.25, 1e9),
+        Row("F42.once", "the same when tokens cross once to a pod and are forwarded there", "x", None, once),
         Row("F42.share", "all-to-all in the NVL72 step (1.3 needs 0.30 overlapped, 0.38 serial)", "1", None, share[0]),
     ]
     ideal = {"device.scale_up.efficiency": 1.0, "device.scale_out.efficiency": 1.0}

@@ -13,6 +13,7 @@ import numpy as np
 
 from codesign import tree
 from codesign.api import load
+from codesign.cells import cell_values
 from codesign.config import load_design, load_study, load_system, load_workload_named, workload_names
 from codesign.config.catalogue import SHIPPED, load_catalogue
 from codesign.design import Design, leaves, value_at, with_values
@@ -21,7 +22,7 @@ from codesign.fields import as_float
 from codesign.mapping import parallelism
 from codesign.search.gradient import jacobian
 from codesign.search.space import cells_at, lanes
-from codesign.study import Study, cell_values, make_model
+from codesign.study import Study, make_model
 from codesign.units import unit_factor
 
 ROOT = Path(__file__).parents[1]

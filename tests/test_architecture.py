@@ -19,10 +19,10 @@ LAYERS = (
     {"objectives", "constraints", "performance", "physical", "design", "pareto"},
     {"evaluate", "search"},
     {"sensitivity"},
-    {"config", "study", "explain", "validate", "report", "api", "engine", "commands", "cli", ""},
+    {"config", "study", "cells", "explain", "validate", "report", "api", "engine", "commands", "cli", ""},
 )  # fmt: skip
 RANK = {name: number for number, layer in enumerate(LAYERS) for name in layer}
-DOORS = {"config", "study", "explain", "validate", "report", "api", "engine", "commands", "cli", ""}
+DOORS = {"config", "study", "cells", "explain", "validate", "report", "api", "engine", "commands", "cli", ""}
 READERS_AND_WRITERS = {"config", "report"}
 CORE_IMPORTS = {"jax", "equinox", "optax", "numpy"}
 OUTPUT_MODULES = {"os", "io", "pathlib", "shutil", "tempfile", "pickle", "csv", "sqlite3", "socket", "subprocess", "urllib"}

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from small_run import CONFIGS, SMALL
 
 from codesign.api import load
+from codesign.cells import NoLegalMapping
 from codesign.config import ConfigError
-from codesign.study import NoLegalMapping
 from codesign.units import PLAIN, PREFIXED, PREFIXES, UnitError, parse_quantity, to_unit
 
 

@@ -4,8 +4,9 @@ import cases
 import numpy as np
 import pytest
 
+from codesign.cells import DEGREES, POD
 from codesign.mapping.lattice import exact_pods
-from codesign.study import DEGREES, POD, lean, make_exact_evaluation
+from codesign.study import lean, make_exact_evaluation
 
 STUDIES = cases.STUDIES
 

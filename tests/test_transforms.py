@@ -8,8 +8,9 @@ import pytest
 from cases import POINTS, STRUCTURES, STUDIES
 
 from codesign import tree
+from codesign.cells import applied
 from codesign.evaluate import evaluate
-from codesign.study import applied, make_exact_evaluation
+from codesign.study import make_exact_evaluation
 from codesign.workload.parameters import active_parameters, total_parameters
 
 TRACES: list[object] = []

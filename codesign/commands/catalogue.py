@@ -144,7 +144,8 @@ def _check_names(path: Path) -> None:
 def run_check(path: Path, settings: tuple[str, ...], as_json: bool) -> int:
     """Describe a file that is in order; `ConfigError` otherwise."""
     from codesign.api import kind_of, load
-    from codesign.study import NoLegalMapping, Study
+    from codesign.cells import NoLegalMapping
+    from codesign.study import Study
 
     variants = _variants(path)
     try:

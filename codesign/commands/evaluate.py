@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from codesign.cells import broken_rules
 from codesign.cli import INFEASIBLE, emit
 from codesign.config import load_design
 from codesign.report.charts import short_path
 from codesign.report.run import describe
 from codesign.report.terminal import console, table
 from codesign.sensitivity import elasticities
-from codesign.study import broken_rules
 from codesign.units import show
 
 OBJECTIVES = ("time_to_train", "energy_to_train", "capital_cost")

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+from codesign.cells import NoLegalMapping
 from codesign.cli import INFEASIBLE, INTERRUPTED, emit, say
 from codesign.commands.progress import watcher
 from codesign.config import load_study
 from codesign.report.folder import check_writable, write_run
 from codesign.report.run import FILES, empty_run, make_run
 from codesign.report.terminal import console, print_run
-from codesign.study import Infeasible, Interrupted, NoLegalMapping, prepare, solve
+from codesign.study import Infeasible, Interrupted, prepare, solve
 from codesign.units import show
 
 

@@ -4,6 +4,8 @@ import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+
 from codesign.cluster import Cluster
 from codesign.config.calibration import calibrated, calibration_of
 from codesign.config.catalogue import SHIPPED, Catalogue, config_folder, load_catalogue
@@ -11,11 +13,15 @@ from codesign.config.document import Document, read_document
 from codesign.config.parts import Loaded, read_module
 from codesign.config.problems import ConfigError, Problem, nearest, shown_path
 from codesign.config.schema import Number
-from codesign.config.study_file import StudyFile, read_overrides, read_study
+from codesign.config.study_file import Reference, StudyFile, read_overrides, read_study
+from codesign.config.traffic_file import legal_ranks
+from codesign.config.traffic_table import read_demand
 from codesign.config.validation import accuracy_of
 from codesign.config.workloads import family, parted, unknown_workload, workload_document, workload_documents
-from codesign.design import Design
+from codesign.design import Design, with_values
+from codesign.fields import as_float
 from codesign.mapping.parallelism import Mapping
+from codesign.performance.demand import Demand, demand_numbers
 from codesign.workload.training import Workload
 
 
@@ -117,6 +123,7 @@ class Point(NamedTuple):
     provenance: dict[str, Number]
     labels: dict[str, str]
     accuracy: str = ""
+    demand: Demand | None = None
 
 
 def _point(document: Document, catalogue: Catalogue) -> Point:
@@ -129,7 +136,24 @@ def _point(document: Document, catalogue: Catalogue) -> Point:
     return Point(Design(system.module, mapping.module), workload.module, provenance, labels, accuracy_of(system.calibration))
 
 
-DESIGN_KEYS = {"title", "note", "system", "workload", "mapping", "set"}
+def with_demand(design: Design, workload: Workload, demand: Demand) -> tuple[Design, Workload]:
+    """Design and workload with the numbers that the traffic gives."""
+    with jax.enable_x64(True):
+        numbers = demand_numbers(demand, design.cluster, design.mapping)
+        return with_values(design, workload, {path: as_float(number) for path, number in numbers.items()})
+
+
+def rank_problems(document: Document, demand: Demand, degrees: list[float]) -> list[Problem]:
+    """A problem when no degree of expert parallelism fits the matrix, naming the nearest that does."""
+    legal = legal_ranks(demand.matrix)
+    if any(degree in legal for degree in degrees):
+        return []
+    close = min(legal, key=lambda degree: abs(degree - degrees[0]))
+    text = f"ep {degrees[0]:g} does not divide the {len(demand.matrix)} ranks of the traffic; the nearest degree that does is {close}"
+    return [document.problem(("traffic",), text)]
+
+
+DESIGN_KEYS = {"title", "note", "system", "workload", "mapping", "set", "traffic"}
 
 
 def _changed_point(document: Document, catalogue: Catalogue) -> Point:
@@ -138,7 +162,16 @@ def _changed_point(document: Document, catalogue: Catalogue) -> Point:
     changed, problems = read_overrides(document, ("set",), document.data.get("set", {}), point, catalogue)
     if problems:
         raise ConfigError(problems)
-    return point._replace(design=changed[0], workload=changed[1])
+    point = point._replace(design=changed[0], workload=changed[1])
+    demand, problems = read_demand(document, float(point.workload.model.experts), float(point.design.cluster.pod.size))
+    if demand is not None:
+        problems += rank_problems(document, demand, [float(point.design.mapping.ep)])
+    if problems or demand is None:
+        if problems:
+            raise ConfigError(problems)
+        return point
+    design, workload = with_demand(point.design, point.workload, demand)
+    return point._replace(design=design, workload=workload, demand=demand)
 
 
 def load_design(path: Path, settings: tuple[str, ...] = ()) -> Point:
@@ -170,7 +203,18 @@ def load_study(path: Path, settings: tuple[str, ...] = ()) -> tuple[Point, Study
     study, more = read_study(document, point, catalogue)
     if problems or more or study is None:
         raise ConfigError([*problems, *more])
-    return point, study, catalogue
+    return point, _with_demand_in_references(document, study), catalogue
+
+
+def _with_demand_in_references(document: Document, study: StudyFile) -> StudyFile:
+    """The study with its traffic in every reference, whose expert ranks must divide it."""
+    demand = study.demand
+    if demand is None:
+        return study
+    if problems := [p for r in study.references for p in rank_problems(document, demand, [float(r.design.mapping.ep)])]:
+        raise ConfigError(problems)
+    references = (Reference(r.name, *with_demand(r.design, r.workload, demand)) for r in study.references)
+    return study._replace(references=tuple(references))
 
 
 def _apply_settings(document: Document, settings: tuple[str, ...], problems: list[Problem]) -> None:

@@ -27,7 +27,7 @@ PEERS = (
 )  # fmt: skip
 OTHERS = {
     "phase": "serving is not predicted yet",
-    "fabric": "a normalised packet simulation of other fabrics is not predicted yet",
+    "fabric": "a normalised packet simulation, compared by experiments/mixnet.py",
     "n_layers": "a table of models, not of runs",
     "gpus_per_scaleup_domain": "a table of systems, not of runs",
 }

@@ -12,11 +12,13 @@ from codesign.design import WORKLOAD, Design, has, leaves, value_at, with_values
 from codesign.fields import Quantity, quantities
 from codesign.metrics import Metrics
 from codesign.objectives import OBJECTIVES
+from codesign.performance.demand import Demand
 from codesign.units import UnitError
 from codesign.workload.training import Workload
 
 STUDY_KEYS = {
-    "title", "note", "system", "workload", "mapping", "set", "objectives", "discrete", "continuous", "limits", "reference", "search"
+    "title", "note", "system", "workload", "mapping", "set", "objectives", "discrete", "continuous", "limits", "reference",
+    "search", "traffic"
 }  # fmt: skip
 FABRIC = "cluster.fabric"
 SEARCH_KEYS = {"seed": 0, "rounds": 3, "directions": 96, "lanes": 16384, "generations": 40, "front": 1000}
@@ -60,6 +62,7 @@ class StudyFile(NamedTuple):
     limits: dict[str, float]
     references: tuple[Reference, ...]
     search: dict[str, int]
+    demand: Demand | None = None
 
 
 def _known(point: Any, catalogue: Catalogue, data: dict[str, Any]) -> dict[str, Quantity]:
@@ -345,12 +348,14 @@ def read_study(document: Document, point: Any, catalogue: Catalogue) -> tuple[St
     names = short_names([*data.get("discrete", {}), *data.get("continuous", {})])
     discrete, found = _read_discrete(document, point, catalogue, names)
     continuous, more = _read_continuous(document, point, catalogue, names)
+    if point.demand is not None and "cluster.pod.size" in data.get("continuous", {}):
+        problems.append(document.problem(("continuous", "cluster.pod.size"), "a study with traffic needs a fixed pod size"))
     if not continuous and not more:
         problems.append(document.problem(("continuous",), "expected at least one continuous variable"))
     references, bad = _read_references(document, point, catalogue)
     study = StudyFile(
         str(data.get("title", document.path.stem)), str(data.get("note", "")), tuple(map(str, objectives)),
-        tuple(discrete), tuple(continuous), limits, tuple(references), search,
+        tuple(discrete), tuple(continuous), limits, tuple(references), search, point.demand,
     )  # fmt: skip
     return study, [*problems, *found, *more, *bad]
 

@@ -54,7 +54,7 @@ def parallel_coordinates(run: Run) -> dict[str, Any]:
     first = run.manifest["objectives"][0]
     line = {"color": run.columns[first["name"]], "colorscale": "Viridis", "showscale": True, "colorbar": {"title": {"text": first["unit"]}}}
     data = {"type": "parcoords", "line": line, "dimensions": [_axis(run, *n) for n in names], "labelangle": -18, "labelside": "top"}
-    return {"data": [data], "layout": {"height": 480, "margin": {"t": 110, "l": 70, "r": 30, "b": 24}, "font": FONT}}
+    return {"data": [data], "layout": {"height": 480, "margin": {"t": 110, "l": 130, "r": 30, "b": 24}, "font": FONT}}
 
 
 def _breakdowns(run: Run) -> dict[str, dict[str, float]]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from codesign.config.schema import module_of, snake
@@ -32,9 +33,12 @@ def _replaced(values: dict[str, Any], paths: list[str]) -> dict[str, Any]:
     return {path: value for path, value in values.items() if not any(f"{path}.".startswith(f"{gone}.") for gone in paths)}
 
 
-def design_of(run: Run, number: int) -> tuple[Design, Workload]:
-    """The design and workload of one row of a run, exactly as evaluated."""
-    study, row = run.manifest["study"], run.row(number)
+def design_of(run: Run, number: int, instead: Mapping[str, Any] = MappingProxyType({})) -> tuple[Design, Workload]:
+    """The design and workload of one row of a run, exactly as evaluated; `instead` names other choices by column.
+
+    What traffic made of the row's own fabric is not carried to another one.
+    """
+    study, row = run.manifest["study"], run.row(number) | dict(instead)
     leaves, kinds = dict(study["base"]) | {"mapping.dp": row["dp"]}, dict(study["kinds"])
     for path in sorted(study["options"], key=lambda path: path != FABRIC):
         option = study["options"][path][row[study["discrete"][path]["name"]]]
@@ -44,6 +48,9 @@ def design_of(run: Run, number: int) -> tuple[Design, Workload]:
     for path, free in {**study["discrete"], **study["continuous"]}.items():
         if path in leaves:
             leaves[path] = row[free["name"]] * unit_factor(free["unit"])[0]
+    own_fabric = all(row[name] == value for name, value in run.row(number).items() if name in instead)
+    traffic = {path: column for path, column in study["traffic"].items() if own_fabric or not path.startswith(FABRIC)}
+    leaves |= {path: row[column] for path, column in traffic.items() if path in leaves}
     own = {path.removeprefix(WORKLOAD): value for path, value in leaves.items() if path.startswith(WORKLOAD)}
     own_kinds = {path.removeprefix(WORKLOAD): kind for path, kind in kinds.items() if path.startswith(WORKLOAD)}
     return module_from_leaves(Design, leaves, kinds), module_from_leaves(Workload, own, own_kinds)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from codesign import __version__
+from codesign.cells import DEMAND
 from codesign.config.load import Point
 from codesign.config.schema import snake
 from codesign.constraints import CONSTRAINTS, records
@@ -58,6 +59,15 @@ def identifier(number: int) -> str:
     return f"d{number + 1:04d}"
 
 
+def traffic_column(path: str) -> str:
+    """The column of a number that the study's traffic sets.
+
+    >>> traffic_column("cluster.fabric.unevenness")
+    'traffic.unevenness'
+    """
+    return "traffic." + path.rsplit(".", maxsplit=1)[-1]
+
+
 def front_table(front: Front) -> tuple[dict[str, list[Any]], dict[str, str]]:
     """Columns in display units, and the unit of each: choices, variables, metrics, time.*, slack.*."""
     file, units = front.study.file, {"id": ""}
@@ -76,6 +86,8 @@ def front_table(front: Front) -> tuple[dict[str, list[Any]], dict[str, str]]:
     put("dp", "1", front.columns["mapping.dp"])
     for variable in file.continuous:
         put(variable.name, variable.unit, front.values[variable.path])
+    for path in DEMAND if file.demand is not None else ():
+        put(traffic_column(path), "1", front.columns[path])
     declared = quantities(Metrics)
     for name in (*file.objectives, *(n for n in declared if n not in file.objectives and n not in columns)):
         put(name, declared[name].unit, getattr(front.metrics, name))
@@ -133,6 +145,7 @@ def _resolved(front: Front) -> dict[str, Any]:
     }
     free = {f.path: {"name": f.name, "unit": f.unit, "low": f.low, "high": f.high, "step": f.step} for f in study.file.continuous}
     choices = {f.path: {"name": f.name, "unit": f.unit, "values": list(f.names or f.values)} for f in study.file.discrete}
+    traffic = {path: traffic_column(path) for path in DEMAND} if study.file.demand is not None else {}
     return {
         "base": base,
         "kinds": kinds(study.design) | kinds(study.workload, WORKLOAD),
@@ -140,6 +153,7 @@ def _resolved(front: Front) -> dict[str, Any]:
         "continuous": free,
         "discrete": choices,
         "limits": study.file.limits,
+        "traffic": traffic,
     }
 
 

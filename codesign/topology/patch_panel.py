@@ -1,6 +1,7 @@
 """What does a static patch panel between pods offer and need (TopoOpt)?
 
-Every port goes through one flat panel whose fibres are set once per job (arXiv 2202.00433).
+Every port goes through a panel whose fibres are set once per job (arXiv 2202.00433); one panel
+joins the k-th ports of all pods, so that a pod needs as many panels as it has ports.
 A share of a pod's ports joins the pods of its own expert group; the rest forms permuted rings
 over all pods of the job, a circulant in which rings of collectives find neighbours one hop
 apart and other bytes are forwarded, so that a byte costs its mean hops times its bandwidth.
@@ -21,7 +22,7 @@ from codesign.topology.hops import mean_hops
 
 
 class PatchPanel(Topology):
-    """A flat panel; `group_share` of the ports join expert groups, the rest all pods of the job."""
+    """Panels; `group_share` of the ports join expert groups, the rest all pods of the job."""
 
     trunk: Link
     interface: Interface
@@ -70,8 +71,7 @@ class PatchPanel(Topology):
         )
 
     def limits(self, ends: Endpoints) -> Limits:
-        """All ports on one panel."""
+        """One port of every pod on a panel."""
         trunk = ends.site.hall_span(ends.devices), self.trunk.reach
-        used = ends.total / self.port_bandwidth
-        capacity = self.panel.ports * self.port_bandwidth / ends.port.bandwidth
-        return limits(capacity, ends.site.row_span(0.0 * used), trunk, circuits=(used, self.panel.ports))
+        capacity = self.panel.ports * ends.pod
+        return limits(capacity, ends.site.row_span(0.0 * capacity), trunk, circuits=(ends.nodes, self.panel.ports))
