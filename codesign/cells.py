@@ -82,9 +82,10 @@ def _matters(file: StudyFile, columns: dict[str, np.ndarray]) -> np.ndarray:
     fabrics = next((free for free in file.discrete if free.path == FABRIC), None)
     allowed = np.ones(len(next(iter(columns.values()), np.ones(1))), dtype=bool)
     for free in file.discrete:
-        if fabrics is not None and free.path.startswith(FABRIC + "."):
-            inner = free.path.removeprefix(FABRIC + ".")
-            has_it = np.array([tree.has(option[FABRIC], inner) for option in fabrics.options])
+        paths = list(free.options[0]) if free.options else [free.path]
+        if fabrics is not None and free is not fabrics and all(path.startswith(FABRIC + ".") for path in paths):
+            inner = [path.removeprefix(FABRIC + ".") for path in paths]
+            has_it = np.array([any(tree.has(option[FABRIC], path) for path in inner) for option in fabrics.options])
             allowed &= has_it[columns[FABRIC].astype(int)] | (columns[free.path] == free.values[0])
     return allowed
 

@@ -43,7 +43,7 @@ def test_one_link_out_is_a_ring(nodes):
     assert float(mean_hops(jnp.asarray(float(nodes)), jnp.asarray(1.0))) == pytest.approx(nodes / 2, rel=0.02)
 
 
-@pytest.mark.parametrize(("nodes", "degree"), [(2, 4), (8, 16), (17, 16), (64, 100)])
+@pytest.mark.parametrize(("nodes", "degree"), [(2, 4), (8, 16), (16, 16), (64, 100)])
 def test_a_link_to_almost_everybody_is_one_hop(nodes, degree):
     assert float(mean_hops(jnp.asarray(float(nodes)), jnp.asarray(float(degree)))) == pytest.approx(1, rel=0.02)
 

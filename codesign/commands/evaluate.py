@@ -10,6 +10,7 @@ from codesign.report.charts import short_path
 from codesign.report.run import describe
 from codesign.report.terminal import console, table
 from codesign.sensitivity import elasticities
+from codesign.topology.base import UNLIMITED
 from codesign.units import show
 
 OBJECTIVES = ("time_to_train", "energy_to_train", "capital_cost")
@@ -44,7 +45,9 @@ def _print(data: dict[str, Any], labels: dict[str, str]) -> None:
     rows = [[name, show(value, "GB")] for name, value in data["memory"].items()]
     out.print(table("Memory on the fullest device", ["part", "size"], rows), "")
     rows = [
-        [c["name"], show(c["demand"], c["unit"]), show(c["bound"], c["unit"]), "met" if c["met"] else "BROKEN"] for c in data["constraints"]
+        [c["name"], show(c["demand"], c["unit"]), show(c["bound"], c["unit"]), "met" if c["met"] else "BROKEN"]
+        for c in data["constraints"]
+        if c["bound"] < UNLIMITED  # limits of parts that the design does not have
     ]
     out.print(table("Limits, the nearest first", ["limit", "demand", "bound", ""], rows))
     out.print(*(f"{c['name']} is broken; levers: {c['levers']}" for c in data["constraints"] if not c["met"]), "", sep="\n")

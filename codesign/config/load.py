@@ -13,7 +13,7 @@ from codesign.config.document import Document, read_document
 from codesign.config.parts import Loaded, read_module
 from codesign.config.problems import ConfigError, Problem, nearest, shown_path
 from codesign.config.schema import Number
-from codesign.config.study_file import Reference, StudyFile, read_overrides, read_study
+from codesign.config.study_file import FABRIC, Reference, StudyFile, package_paths, read_overrides, read_study
 from codesign.config.traffic_file import legal_ranks
 from codesign.config.traffic_table import read_demand
 from codesign.config.validation import accuracy_of
@@ -226,9 +226,16 @@ def _apply_settings(document: Document, settings: tuple[str, ...], problems: lis
             continue
         value = _literal(text)
         if path.split(".")[0] in ("cluster", "workload", "mapping") and "." in path:
+            taken = [name for name, paths in package_paths(document.data).items() if path in paths]
+            if taken:
+                problems.append(Problem("--set", 0, path, f"is set by the choices of '{taken[0]}'; change the study"))
+                continue
             for free in ("discrete", "continuous"):
                 if isinstance(document.data.get(free), dict):
                     document.data[free].pop(path, None)
+            if path.startswith(FABRIC + ".") and isinstance(document.data.get("discrete", {}).get(FABRIC), list):
+                document.data["discrete"][path] = [value]
+                continue
             path = f"set.{path}"
         _put(document.data, path, value, setting, problems)
 

@@ -8,6 +8,7 @@ from codesign.config.catalogue import Catalogue
 from codesign.config.document import Document
 from codesign.config.problems import Problem, nearest
 from codesign.config.schema import members_at, read_value
+from codesign.config.tables import Row
 from codesign.design import WORKLOAD, Design, has, leaves, value_at, with_values
 from codesign.fields import Quantity, quantities
 from codesign.metrics import Metrics
@@ -21,6 +22,8 @@ STUDY_KEYS = {
     "search", "traffic"
 }  # fmt: skip
 FABRIC = "cluster.fabric"
+TAKEN = {"id", "dp", "bottleneck", *quantities(Metrics)}
+"""Columns of a front that a package of choices cannot be named after."""
 SEARCH_KEYS = {"seed": 0, "rounds": 3, "directions": 96, "lanes": 16384, "generations": 40, "front": 1000}
 
 
@@ -68,17 +71,35 @@ class StudyFile(NamedTuple):
 def _known(point: Any, catalogue: Catalogue, data: dict[str, Any]) -> dict[str, Quantity]:
     """Every number of the point by path, and of every fabric that is listed as a choice."""
     known = {path: declared for path, declared, _ in leaves(point.design, point.workload)}
-    listed = data.get("discrete", {}).get(FABRIC, [])
-    for name in listed if isinstance(listed, list) else []:
-        row = catalogue.rows["fabrics"].get(str(name))
-        known |= {path: declared for path, declared, _ in tree.leaves(row.module, FABRIC + ".")} if row else {}
+    listed = data.get("discrete", {}).get(FABRIC)
+    rows = [catalogue.rows["fabrics"].get(str(name)) for name in listed] if isinstance(listed, list) else []
+    found = [row.module for row in rows if row is not None]
+    if found:
+        known = {path: declared for path, declared in known.items() if not path.startswith(FABRIC + ".")}
+    for fabric in found:
+        known |= {path: declared for path, declared, _ in tree.leaves(fabric, FABRIC + ".")}
     return known
 
 
-def _row_table(path: str, catalogue: Catalogue) -> str | None:
-    """The table whose rows can stand at `path`, if `path` is a part."""
+def _rows_at(path: str, catalogue: Catalogue) -> tuple[str, dict[str, Row]] | None:
+    """The table whose rows can stand at `path`, and those that can; None if `path` is no part."""
     members = members_at(Design, path) or members_at(Workload, path.removeprefix(WORKLOAD))
-    return catalogue.table_of(members[0]) if members else None
+    table = catalogue.table_of(members[0]) if members else None
+    if table is None:
+        return None
+    return table, {name: row for name, row in catalogue.rows[table].items() if isinstance(row.module, members)}
+
+
+def _no_such_part(path: str, fabrics: list[Any]) -> bool:
+    """Is the path that of a part which none of the fabrics has?"""
+    return path.startswith(FABRIC + ".") and not any(tree.has(fabric, path.removeprefix(FABRIC + ".")) for fabric in fabrics)
+
+
+def _fabrics(document: Document, point: Any, catalogue: Catalogue) -> list[Any]:
+    """The fabrics that a study lists, or the one of its base."""
+    listed = document.data.get("discrete", {}).get(FABRIC)
+    rows = [catalogue.rows["fabrics"].get(str(name)) for name in listed] if isinstance(listed, list) else []
+    return [row.module for row in rows if row is not None] or [point.design.cluster.fabric]
 
 
 def _unknown_path(path: str, known: dict[str, Quantity]) -> str:
@@ -98,15 +119,16 @@ def read_values(
     if not isinstance(table, dict):
         return {}, [document.problem(at, "expected a table of path = value")]
     for path, raw in table.items():
-        key, rows = (*at, path), _row_table(path, catalogue)
-        if rows is not None:
-            row = catalogue.rows[rows].get(str(raw))
+        key, found = (*at, path), _rows_at(path, catalogue)
+        if found is not None:
+            rows, row = found[1], found[1].get(str(raw))
             if row is None:
-                problems.append(document.problem(key, f"no row '{raw}' in {rows}" + nearest(str(raw), catalogue.rows[rows])))
+                problems.append(document.problem(key, f"no row '{raw}' in {found[0]}" + nearest(str(raw), rows)))
             else:
                 values[path] = row.module
         elif path not in known:
-            problems.append(document.problem(key, "no such quantity" + _unknown_path(path, known)))
+            who = "the fabric chosen here has " if path.startswith(FABRIC + ".") else ""
+            problems.append(document.problem(key, f"{who}no such quantity" + _unknown_path(path, known)))
         else:
             values[path], problem = _number(document, key, known[path], raw)
             problems += problem
@@ -122,6 +144,12 @@ def read_overrides(
     if problems:
         return (point.design, point.workload), problems
     parts = {path: v for path, v in values.items() if not isinstance(v, float)}
+    fabric = [parts.get(FABRIC, point.design.cluster.fabric)]
+    missing = [path for path in parts if _no_such_part(path, fabric)]
+    if missing:
+        return (point.design, point.workload), [
+            document.problem((*at, path), "the fabric chosen here has no such part") for path in missing
+        ]
     design, workload = with_values(point.design, point.workload, parts)
     numbers = {}
     for path, value in values.items():
@@ -160,19 +188,33 @@ def short_names(paths: list[str]) -> dict[str, str]:
 
 def _read_discrete(document: Document, point: Any, catalogue: Catalogue, names: dict[str, str]) -> tuple[list[Free], list[Problem]]:
     known, found, problems = _known(point, catalogue, document.data), [], []
+    fabrics = _fabrics(document, point, catalogue)
     for path, choices in document.data.get("discrete", {}).items():
-        key, rows = ("discrete", path), _row_table(path, catalogue)
+        key, rows = ("discrete", path), _rows_at(path, catalogue)
         if isinstance(choices, dict) and "." not in path:
             free, more = _read_package(document, path, choices, known, catalogue)
         elif not isinstance(choices, list) or not choices:
             free, more = None, [document.problem(key, "expected a list with at least one choice")]
         elif rows is not None:
-            free, more = _read_parts(document, path, names[path], choices, rows, catalogue)
+            free, more = _read_parts(document, path, names[path], choices, rows)
         else:
             free, more = _read_list(document, path, names[path], choices, known)
+        more += _parts_nobody_has(document, key, free, fabrics) if free else []
+        free = None if more else free
         problems += more
         found += [free] if free else []
     return found, problems
+
+
+def _parts_nobody_has(document: Document, key: tuple[str, ...], free: Free, fabrics: list[Any]) -> list[Problem]:
+    """Problems with parts inside a fabric that no fabric of the study has."""
+    found = []
+    for label, option in zip(free.names, free.options, strict=True):
+        for path, node in option.items():
+            if not isinstance(node, float) and path != FABRIC and _no_such_part(path, fabrics):
+                place = key if path == free.path else (*key, label, path)
+                found.append(document.problem(place, "no fabric of the study has such a part"))
+    return found[:1] if key[-1] == free.path and "." in free.path else found
 
 
 def _read_package(
@@ -180,6 +222,10 @@ def _read_package(
 ) -> tuple[Free | None, list[Problem]]:
     """Choices that set several paths together, such as a rate: a table of "path = value" for each, all of the same paths."""
     options, problems = [], []
+    if name in TAKEN:
+        return None, [document.problem(("discrete", name), f"'{name}' is the name of another column; call the choice differently")]
+    if any(isinstance(table, dict) and FABRIC in table for table in choices.values()):
+        return None, [document.problem(("discrete", name), f'fabrics are listed by themselves, under "{FABRIC}"')]
     for choice, table in choices.items():
         values, more = read_values(document, ("discrete", name, choice), table, known, catalogue)
         options.append(values)
@@ -196,16 +242,18 @@ def _read_package(
 
 
 def _read_parts(
-    document: Document, path: str, name: str, choices: list[Any], rows: str, catalogue: Catalogue
+    document: Document, path: str, name: str, choices: list[Any], found: tuple[str, dict[str, Row]]
 ) -> tuple[Free | None, list[Problem]]:
     """Rows of a table."""
-    key, table = ("discrete", path), catalogue.rows[rows]
+    key, (rows, table) = ("discrete", path), found
     unknown = [str(choice) for choice in choices if str(choice) not in table]
     problems = [document.problem(key, "a choice is listed twice")] if len(set(map(str, choices))) < len(choices) else []
     problems += [document.problem(key, f"no row '{choice}' in {rows}" + nearest(choice, table)) for choice in unknown]
     if unknown:
         return None, problems
     options = tuple({path: table[choice].module} for choice in choices)
+    if path != FABRIC and len(tree.by_structure([option[path] for option in options])) > 1:
+        return None, [*problems, document.problem(key, "expected rows of one kind: only the fabric of a cluster can be of several")]
     return Free(path, name, "1", tuple(map(float, range(len(options)))), tuple(choices), options), problems
 
 
@@ -313,12 +361,25 @@ def _overlaps(document: Document) -> list[Problem]:
     What lies inside a fabric is free in every fabric that has it.
     """
     discrete, continuous = document.data.get("discrete", {}), document.data.get("continuous", {})
+    packages = {path: name for name, paths in package_paths(document.data).items() for path in paths}
     problems = [document.problem(("continuous", path), "already listed under discrete") for path in set(discrete) & set(continuous)]
     for table, paths in (("discrete", discrete), ("continuous", continuous)):
         for path in paths:
             outer = [other for other in discrete if path.startswith(other + ".") and other != FABRIC]
-            problems += [document.problem((table, path), f"lies inside '{other}', which is chosen as a whole") for other in outer]
+            parts = [other for other in packages if path.startswith(other + ".") and other != FABRIC]
+            problems += [document.problem((table, path), f"lies inside '{other}', which is chosen as a whole") for other in outer + parts]
+            if path in packages:
+                problems.append(document.problem((table, path), f"is set by the choices of '{packages[path]}' already"))
     return problems
+
+
+def package_paths(data: dict[str, Any]) -> dict[str, list[str]]:
+    """The paths that each package of choices sets, by its name."""
+    found = {}
+    for name, choices in data.get("discrete", {}).items():
+        if isinstance(choices, dict) and "." not in name:
+            found[name] = list(dict.fromkeys(path for table in choices.values() if isinstance(table, dict) for path in table))
+    return found
 
 
 def read_study(document: Document, point: Any, catalogue: Catalogue) -> tuple[StudyFile | None, list[Problem]]:

@@ -161,7 +161,7 @@ def _plain(option: dict[str, Any]) -> dict[str, Any]:
     """What an option sets, part by part: its numbers by path in SI, and the kinds of its parts."""
     numbers: dict[str, float] = {}
     found: dict[str, str] = {}
-    for path, node in option.items():
+    for path, node in sorted(option.items(), key=lambda item: item[0].count(".")):
         if isinstance(node, float):
             numbers[path] = node
         else:
