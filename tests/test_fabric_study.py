@@ -137,11 +137,7 @@ COMBINATIONS = {
 }
 
 
-def named_cases(cases):
-    return [pytest.param(case, id=name) for name, case in cases.items()]
-
-
-@pytest.mark.parametrize("changes", named_cases(COMBINATIONS))
+@pytest.mark.parametrize("changes", COMBINATIONS.values(), ids=COMBINATIONS)
 def test_combinations_that_differ_only_in_what_the_fabric_lacks_appear_once(tmp_path, changes):
     study = load(written(tmp_path, replaced(STUDY, changes)))
     discrete = tomllib.loads(replaced(STUDY, changes))["discrete"]
@@ -204,7 +200,7 @@ def searched(study, x, cell):
     return design, workload
 
 
-@pytest.mark.parametrize("changes", named_cases(BUILT))
+@pytest.mark.parametrize("changes", BUILT.values(), ids=BUILT)
 def test_search_front_and_run_folder_build_the_same_design(tmp_path, changes):
     study = load(written(tmp_path, replaced(STUDY, changes)))
     x = np.array([free.low for free in study.file.continuous])
@@ -525,7 +521,7 @@ def placed(case, folder):
     return written(folder / "configs" / "technology", text, f"{case.base}.toml"), folder / "configs" / "systems" / "mixnet_sim.toml"
 
 
-@pytest.mark.parametrize("case", named_cases(CASES))
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_one_mistake_is_one_message(case, tmp_path):
     broken, loaded = placed(case, tmp_path)
     with pytest.raises(ConfigError) as told:

@@ -91,7 +91,6 @@ def test_ports_of_a_pod_with_circuits_are_lost_one_by_one(share):
     assert rates(without_interface(cluster, PORTS)) == pytest.approx(expected)
 
 
-@pytest.mark.xfail(strict=True, reason="without_circuit_port leaves a share of nought or less where a pod has one circuit port or less")
 @pytest.mark.parametrize("share", [0.05, 0.125])
 def test_the_last_circuit_port_of_a_pod_can_be_lost(share):
     cluster = with_fabric("optical_circuits", optical_share=share)
@@ -191,7 +190,6 @@ def test_kinds_of_failures_count_in_any_order_and_each_takes_its_share():
     assert np.all(np.diff(shares) < 0)
 
 
-@pytest.mark.xfail(strict=True, reason="a group that gets faster (no circuits to wait for) is taken to speed up everybody")
 @pytest.mark.parametrize("slowdown", [0.5, 0.99])
 def test_a_group_that_a_failure_speeds_up_speeds_up_nobody(slowdown):
     """The others are as fast as before, and the step waits for them."""

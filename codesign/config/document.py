@@ -45,7 +45,7 @@ class Document(NamedTuple):
 
 
 def _quoted(part: str) -> str:
-    return f'"{part}"' if "." in part else part
+    return part if KEY_PART.fullmatch(part) else f'"{part}"'
 
 
 def _parts(text: str) -> Key:

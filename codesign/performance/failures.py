@@ -44,7 +44,7 @@ def without_circuit_port(cluster: Cluster, ports: Scalar) -> Cluster:
     """One of the `ports` interfaces of a pod is lost, one on the circuit switch where there is one."""
     if not isinstance(cluster.fabric, OpticalCircuits):
         return without_interface(cluster, ports)
-    share = (cluster.fabric.optical_share * ports - 1) / (ports - 1)
+    share = jnp.maximum((cluster.fabric.optical_share * ports - 1) / (ports - 1), 0.01)
     bandwidth = cluster.device.scale_out.bandwidth * (ports - 1) / ports
     return tree.put(cluster, {"device.scale_out.bandwidth": bandwidth, "fabric.optical_share": share})
 
@@ -81,14 +81,17 @@ class Failure(NamedTuple):
 
 
 def pipeline_slowdown(stage: Scalar, micro_batches: Scalar, stages: Scalar) -> Scalar:
-    """Slowdown of a step when one of its pipeline stages is `stage` times slower: (m s + p - 1) / (m + p - 1)."""
-    return (micro_batches * stage + stages - 1) / (micro_batches + stages - 1)
+    """Slowdown of a step when one of its pipeline stages is `stage` times slower: (m s + p - 1) / (m + p - 1); never below 1."""
+    return (micro_batches * jnp.maximum(stage, 1.0) + stages - 1) / (micro_batches + stages - 1)
 
 
 def goodput(failures: Iterable[Failure]) -> Scalar:
-    """Share of the steps that a cluster without failures would do; several failures at once slow each other down."""
+    """Share of the steps that a cluster without failures would do; several failures at once slow each other down.
+
+    A group that a failure makes faster waits for the others.
+    """
     slow, stopped = jnp.ones(()), jnp.zeros(())
     for failure in failures:
-        slow = slow * (1 + failure.missing * (failure.slowdown - 1))
+        slow = slow * (1 + failure.missing * jnp.maximum(failure.slowdown - 1, 0.0))
         stopped = stopped + failure.interrupted
     return 1 / slow / (1 + stopped)

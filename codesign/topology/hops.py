@@ -4,7 +4,7 @@
 
 C(k + d, d), about (k + (d+1)/2)^d / d!, nodes lie within k hops when no two walks meet. The four
 numbers are fitted to `circulant.fitted_mean_hops`, which follows the best circulants found for
-2 to 4,096 nodes and degrees 1 to 16: 2.9 % root mean square, 11 % at most (two nodes). This form
+2 to 4,096 nodes and degrees 1 to 16: 3.0 % root mean square, 11.5 % at most (two nodes). This form
 is for programs that are evaluated by the million and bounded by intervals: no gamma function, no
 rounding; d! is Stirling's.
 """
