@@ -13,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from codesign import tree
-from codesign.config.study_file import FABRIC, StudyFile
+from codesign.config.study_file import StudyFile
 from codesign.config.traffic_file import legal_ranks
+from codesign.config.values import FABRIC
 from codesign.design import Design, has, value_at, with_values
 from codesign.fields import as_float
 from codesign.mapping.lattice import data_parallel_degree, exact_pods, legality

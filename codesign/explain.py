@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 
-from codesign.config.study_file import FABRIC
+from codesign.config.values import FABRIC
 from codesign.constraints import CONSTRAINTS, records
 from codesign.evaluate import evaluate
 from codesign.objectives import OBJECTIVES

@@ -10,7 +10,8 @@ import numpy as np
 
 from codesign import tree
 from codesign.cells import applied, cell_values, degrees_and_shapes, demand_columns, legal_columns, open_point, snapper
-from codesign.config.study_file import Free, StudyFile
+from codesign.config.free_variables import Free
+from codesign.config.study_file import StudyFile
 from codesign.constraints import CONSTRAINTS, Record, records, violation, violations
 from codesign.design import Design
 from codesign.evaluate import evaluate

@@ -10,13 +10,15 @@ from codesign.cluster import Cluster
 from codesign.config.calibration import calibrated, calibration_of
 from codesign.config.catalogue import SHIPPED, Catalogue, config_folder, load_catalogue
 from codesign.config.document import Document, read_document
+from codesign.config.free_variables import package_paths
 from codesign.config.parts import Loaded, read_module
 from codesign.config.problems import ConfigError, Problem, nearest, shown_path
 from codesign.config.schema import Number
-from codesign.config.study_file import FABRIC, Reference, StudyFile, package_paths, read_overrides, read_study
+from codesign.config.study_file import Reference, StudyFile, read_study
 from codesign.config.traffic_file import legal_ranks
 from codesign.config.traffic_table import read_demand
 from codesign.config.validation import accuracy_of
+from codesign.config.values import FABRIC, read_overrides
 from codesign.config.workloads import family, parted, unknown_workload, workload_document, workload_documents
 from codesign.design import Design, with_values
 from codesign.fields import as_float

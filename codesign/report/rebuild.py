@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from codesign.config.schema import module_of, snake
-from codesign.config.study_file import FABRIC
+from codesign.config.values import FABRIC
 from codesign.design import WORKLOAD, Design
 from codesign.fields import quantities
 from codesign.report.run import Run
