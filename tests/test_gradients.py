@@ -20,7 +20,7 @@ METRICS = ("step_time", "energy_per_step", "capital_cost")
 STEP = 1e-5
 RULES_AT_A_KINK = ("recompute_core", "recompute_dense", "recompute_experts", "recompute_layer")
 """Recomputations whose maximum has two equal sides at 0 and at 1."""
-KINKS = 4  # others: traffic that is just hidden, causal scores, routing at whole granularity, no oversubscription
+KINKS = 5  # others: traffic just hidden or not at all (up to 3 kinds), causal scores, whole granularity, no oversubscription
 INSIDE = {
     "deferred_weights": 0.4, "bidirectional": 0.3, "kernel_detail": 0.8, "sequence_parallel": 0.8, "tensor_overlap": 0.1,
     "context_overlap": 0.15, "context_all_to_all": 0.35, "expert_overlap": 0.12, "exchange_processors": 0.1, "send_overlap": 0.5,
