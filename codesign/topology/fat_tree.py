@@ -30,6 +30,12 @@ def clos_bill(ends: Endpoints, share: Scalar, above: Scalar, switch: Switch, tru
     )
 
 
+def clos_and_cards_bill(ends: Endpoints, above: Scalar, switch: Switch, trunk: Link, interface: Interface) -> Bill:
+    """A Clos for all of the bandwidth, and the interface cards of the devices."""
+    tree = clos_bill(ends, 1.0 + 0.0 * above, above, switch, trunk)
+    return tree._replace(interfaces=interfaces(interface, ends.total))
+
+
 def clos_capacity(switch: Switch, tiers: Scalar) -> Scalar:
     """Ports that a non-blocking Clos offers: 2 (radix / 2) ** tiers."""
     return 2 * (switch.radix / 2) ** tiers
@@ -75,8 +81,7 @@ class FatTree(Topology):
     def bill(self, ends: Endpoints) -> Bill:
         """Switch ports 1 + 2 (T - 1) / r, link ends 2 + 2 (T - 1) / r, cables 1 + (T - 1) / r, cards 1 per device's bandwidth."""
         above = (self.tiers - 1) / self.oversubscription
-        parts = clos_bill(ends, 1.0 + 0.0 * above, above, self.switch, self.trunk)
-        return parts._replace(interfaces=interfaces(self.interface, ends.total))
+        return clos_and_cards_bill(ends, above, self.switch, self.trunk, self.interface)
 
     def limits(self, ends: Endpoints) -> Limits:
         """2 (k/2)^T devices, more when oversubscribed; hosts in the row of their switch, trunks across the hall."""

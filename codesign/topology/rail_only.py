@@ -12,9 +12,9 @@ from codesign.hardware.interface import Interface
 from codesign.hardware.link import Link
 from codesign.hardware.switch import Switch
 from codesign.topology.base import Limits, Topology, limits
-from codesign.topology.bill import Bill, interfaces
+from codesign.topology.bill import Bill
 from codesign.topology.endpoints import Endpoints, Group, Tier
-from codesign.topology.fat_tree import clos_bill, clos_capacity
+from codesign.topology.fat_tree import clos_and_cards_bill, clos_capacity
 
 
 class RailOnly(Topology):
@@ -49,9 +49,7 @@ class RailOnly(Topology):
 
     def bill(self, ends: Endpoints) -> Bill:
         """2T - 1 ports, 2T ends, T cables per device with the tiers of one rail."""
-        above = self.tiers - 1
-        parts = clos_bill(ends, 1.0 + 0.0 * above, above, self.switch, self.trunk)
-        return parts._replace(interfaces=interfaces(self.interface, ends.total))
+        return clos_and_cards_bill(ends, self.tiers - 1, self.switch, self.trunk, self.interface)
 
     def limits(self, ends: Endpoints) -> Limits:
         """A rail holds 2 (k/2)^T pods; with one tier, k."""

@@ -13,9 +13,9 @@ from codesign.hardware.interface import Interface
 from codesign.hardware.link import Link
 from codesign.hardware.switch import Switch
 from codesign.topology.base import Limits, Topology, limits
-from codesign.topology.bill import Bill, interfaces
+from codesign.topology.bill import Bill
 from codesign.topology.endpoints import Endpoints, Group, Tier
-from codesign.topology.fat_tree import clos_bill, clos_capacity
+from codesign.topology.fat_tree import clos_and_cards_bill, clos_capacity
 
 
 class RailOptimised(Topology):
@@ -51,9 +51,7 @@ class RailOptimised(Topology):
 
     def bill(self, ends: Endpoints) -> Bill:
         """As a non-blocking fat-tree."""
-        above = self.tiers - 1
-        parts = clos_bill(ends, 1.0 + 0.0 * above, above, self.switch, self.trunk)
-        return parts._replace(interfaces=interfaces(self.interface, ends.total))
+        return clos_and_cards_bill(ends, self.tiers - 1, self.switch, self.trunk, self.interface)
 
     def limits(self, ends: Endpoints) -> Limits:
         """2 (k/2)^T devices; rail switches stand at the end of a row of radix / 2 pods."""
