@@ -18,7 +18,7 @@ from codesign.config.traffic_file import legal_ranks
 from codesign.config.values import FABRIC
 from codesign.design import Design, has, value_at, with_values
 from codesign.fields import as_float
-from codesign.mapping.lattice import data_parallel_degree, exact_pods, legality
+from codesign.mapping.lattice import data_parallel_degree, divides, exact_pods, legality
 from codesign.performance.demand import Demand, demand_numbers
 from codesign.topology.choice import Choice
 from codesign.workload.training import Workload
@@ -70,12 +70,26 @@ def degrees_and_shapes(columns: dict[str, np.ndarray], design: Design, workload:
     return degrees, shapes
 
 
-def _pod_rule(file: StudyFile, degrees: dict) -> np.ndarray:
-    """Can a pod be built in which placement is exact? A pod that is given is taken as it is."""
-    if not any(f.path == POD for f in file.continuous):
+def _listed_pods(file: StudyFile, columns: dict[str, np.ndarray]) -> np.ndarray | None:
+    """The pod size of every combination, where sizes are listed alone or in a package of choices."""
+    for free in file.discrete:
+        if free.path == POD:
+            return columns[POD]
+        if free.options and POD in free.options[0]:
+            return np.array([float(option[POD]) for option in free.options])[columns[free.path].astype(int)]
+    return None
+
+
+def _pod_rule(file: StudyFile, degrees: dict, columns: dict[str, np.ndarray]) -> np.ndarray:
+    """Can a pod be built in which placement is exact? The only pod of a study is taken as it is."""
+    if any(f.path == POD for f in file.continuous):
+        tables, which = _pod_tables(file, degrees)
+        return np.array([len(table) > 0 for table in tables])[which]
+    pods = _listed_pods(file, columns)
+    if pods is None:
         return np.ones(len(degrees["tp"]), dtype=bool)
-    tables, which = _pod_tables(file, degrees)
-    return np.array([len(table) > 0 for table in tables])[which]
+    groups = degrees["tp"], degrees["tp"] * degrees["cp"], degrees["ep"] * degrees["etp"]
+    return np.all([divides(group, pods) | divides(pods, group) for group in groups], axis=0)
 
 
 def _matters(file: StudyFile, columns: dict[str, np.ndarray]) -> np.ndarray:
@@ -101,7 +115,7 @@ def legal_columns(file: StudyFile, design: Design, workload: Workload) -> dict[s
     """The legal combinations of the discrete choices, with dp filled in; `NoLegalMapping` if there is none."""
     columns = _grid(file)
     degrees, shapes = degrees_and_shapes(columns, design, workload)
-    rules = legality(degrees, shapes) | {"a pod holds whole tensor-parallel groups and expert sets": _pod_rule(file, degrees)}
+    rules = legality(degrees, shapes) | {"a pod holds whole tensor-parallel groups and expert sets": _pod_rule(file, degrees, columns)}
     if file.demand is not None:
         rules["ep divides the ranks of the traffic"] = np.isin(degrees["ep"], legal_ranks(file.demand.matrix))
     allowed = np.all(list(rules.values()), axis=0) & _matters(file, columns)

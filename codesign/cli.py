@@ -17,6 +17,9 @@ import click
 BAD_INPUT, INFEASIBLE, INTERRUPTED = 2, 3, 130
 SETTING = "Change a design path (cluster.devices=16384) or a key of the study (search.seed=3)."
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+DRAW = click.option("--draw", type=click.Path(path_type=Path), metavar="FILE", help="Draw the package to FILE, .svg or .png.")
+COLOURS = click.Choice(["kind", "power", "temperature"])
+COLOUR = click.option("--colour", type=COLOURS, default="kind", show_default=True, help="What --draw colours blocks by.")
 
 
 def say(text: str) -> None:
@@ -117,14 +120,16 @@ def optimize(study: Path, out: Path | None, settings: tuple[str, ...], seed: int
 
 @main.command()
 @click.argument("design", type=click.Path(path_type=Path))
+@DRAW
+@COLOUR
 @JSON
-def evaluate(design: Path, as_json: bool) -> None:
+def evaluate(design: Path, draw: Path | None, colour: str, as_json: bool) -> None:
     """Metrics, breakdown, limits and sensitivities of DESIGN.toml."""
     with told(as_json):
         from codesign.commands.evaluate import run_evaluate
 
         start_jax()
-        sys.exit(run_evaluate(design, as_json))
+        sys.exit(run_evaluate(design, draw, colour, as_json))
 
 
 @main.command()
@@ -187,14 +192,16 @@ def check(file: Path, settings: tuple[str, ...], as_json: bool) -> None:
 
 @main.command()
 @click.argument("target", metavar="RUN#ID")
+@DRAW
+@COLOUR
 @JSON
-def explain(target: str, as_json: bool) -> None:
+def explain(target: str, draw: Path | None, colour: str, as_json: bool) -> None:
     """Why a design is on the front, what binds it, what would move it."""
     with told(as_json):
         from codesign.commands.explain import run_explain
 
         start_jax()
-        run_explain(target, as_json)
+        run_explain(target, draw, colour, as_json)
 
 
 @main.command()

@@ -9,7 +9,9 @@ from codesign.topology.dragonfly_plus import DragonflyPlus
 from codesign.topology.endpoints import Endpoints, Group, Site, Tier
 from codesign.topology.fat_tree import FatTree
 from codesign.topology.optical_circuits import OpticalCircuits
+from codesign.topology.package_mesh import PackageMesh
 from codesign.topology.patch_panel import PatchPanel
+from codesign.topology.phased_rails import PhasedRails
 from codesign.topology.rail_circuits import RailCircuits
 from codesign.topology.rail_only import RailOnly
 from codesign.topology.rail_optimised import RailOptimised
@@ -21,7 +23,7 @@ from codesign.topology.torus import Torus
 class Pod(eqx.Module):
     """Devices that share one scale-up network."""
 
-    network: SwitchedPod | FatTree | Torus | Dragonfly | DragonflyPlus
+    network: SwitchedPod | FatTree | Torus | Dragonfly | DragonflyPlus | PackageMesh
     size: Scalar = quantity("1", "devices in one pod", low=1, high=1e5, whole=True)
     devices_per_rack: Scalar = quantity("1", "devices whose links end within one rack pitch", low=1, high=1e4)
     rack_pitch: Scalar = quantity("m", "longest link inside one rack; further racks add the same", low=0.1, high=10)
@@ -42,7 +44,10 @@ class Cluster(eqx.Module):
 
     device: Device
     pod: Pod
-    fabric: FatTree | RailOptimised | RailOnly | Torus | Dragonfly | DragonflyPlus | OpticalCircuits | PatchPanel | RailCircuits | Tiered
+    fabric: (
+        FatTree | RailOptimised | RailOnly | Torus | Dragonfly | DragonflyPlus | OpticalCircuits | PatchPanel
+        | RailCircuits | PhasedRails | Tiered
+    )  # fmt: skip
     facility: Facility
     devices: Scalar = quantity("1", "devices in the cluster", low=1, high=1e7, whole=True)
 
@@ -52,10 +57,16 @@ class Cluster(eqx.Module):
         return Site(self.pod.rack_pitch / self.pod.devices_per_rack, self.pod.rack_pitch, self.facility.row_pitch)
 
     @property
+    def package_devices(self) -> Scalar:
+        """Devices in one package: one, or a whole pod where its network joins dies of one package."""
+        return self.pod.size if self.pod.network.in_package else 1.0 + 0.0 * self.pod.size
+
+    @property
     def pod_ends(self) -> Endpoints:
         """What the network of one pod joins: its devices, with nothing below."""
         port, one = self.device.scale_up, 1.0 + 0.0 * self.pod.size
-        return Endpoints(self.pod.size, one, port, Tier(port.bandwidth, 0.0 * one), self.site)
+        package = self.device.package
+        return Endpoints(self.pod.size, one, port, Tier(port.bandwidth, 0.0 * one), self.site, package.rows, package.packaging.die_gap)
 
     @property
     def fabric_ends(self) -> Endpoints:

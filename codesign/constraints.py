@@ -39,8 +39,27 @@ CONSTRAINTS = {
             "less bandwidth, a link with less in-package energy, better cooling, more die area",
         ),
         Constraint("package area", "package_area", "area_limit", "fewer stacks, less bandwidth, a denser link, a larger area limit"),
+        Constraint("carrier area", "carrier_area", "carrier_area_limit", "fewer or smaller dies, fewer stacks, a larger kind of carrier"),
+        Constraint("reticle", "die_side", "die_side_limit", "a smaller die, more of them"),
+        Constraint("die area", "interface_area", "die_area", "fewer stacks per die, less bandwidth, a larger die"),
+        Constraint("bumps", "signal_bumps", "signal_bumps_limit", "less bandwidth, fewer stacks, a finer bump pitch, a larger die"),
+        Constraint(
+            "logic temperature",
+            "logic_temperature",
+            "logic_temperature_limit",
+            "a lower clock, less bandwidth, better cooling, more die area",
+        ),
+        Constraint("memory temperature", "memory_temperature", "memory_temperature_limit", "less power in the package, better cooling"),
+        Constraint(
+            "optics temperature", "optics_temperature", "optics_temperature_limit", "less power in the package, better cooling, denser dies"
+        ),
+        Constraint("power delivery", "delivered_power", "delivered_power_limit", "a lower clock, less bandwidth, more die area"),
+        Constraint("light per waveguide", "bus_power", "bus_power_limit", "fewer wavelengths per fibre, lower losses, a lower rate"),
+        Constraint("laser line", "line_power", "line_power_limit", "fewer lanes per line, lower losses, a lower rate per wavelength"),
+        Constraint("wavelength comb", "comb_span", "comb_span_limit", "fewer or closer wavelengths, smaller rings"),
         Constraint("memory edge", "memory_edge", "memory_edge_limit", "fewer stacks, narrower stacks, more dies in the row"),
         Constraint("die edge", "die_edge", "die_edge_limit", "less bandwidth, fewer stacks, a link that needs no die edge"),
+        Constraint("inner die edge", "inner_edge", "inner_edge_limit", "less die-to-die bandwidth, a denser die-to-die link, larger dies"),
         Constraint(
             "package edge", "package_edge", "package_edge_limit", "less bandwidth, a link with more bandwidth per engine, a larger package"
         ),

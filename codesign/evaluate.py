@@ -15,7 +15,8 @@ from codesign.performance.communication import Network
 from codesign.performance.footprint import footprint
 from codesign.performance.roofline import engine
 from codesign.performance.step import Step, training_step
-from codesign.physical import fabrication, floorplan, power
+from codesign.physical import fabrication, floorplan, package_heat, power
+from codesign.physical.built import built, optical_limits_of
 from codesign.topology.bill import Bill
 from codesign.workload.parameters import active_parameters
 from codesign.workload.training import Workload
@@ -47,15 +48,9 @@ def _limits(design: Design) -> dict[str, Scalar]:
     return {
         "memory_limit": package.memory_capacity,
         "power_limit": package.power_limit,
-        "die_power": power.compute_power(package) + power.die_link_power(device),
+        "die_power": power.die_power(device),
         "die_power_limit": power.die_power_limit(package),
         "area_limit": package.area_limit,
-        "memory_edge": floorplan.memory_edge_demand(package),
-        "memory_edge_limit": floorplan.memory_edge_supply(package),
-        "die_edge": floorplan.die_edge_demand(device),
-        "die_edge_limit": floorplan.die_edge_supply(package),
-        "package_edge": floorplan.package_edge_demand(device),
-        "package_edge_limit": floorplan.package_edge_supply(package),
         "pod_size": cluster.pod.size,
         "pod_capacity": pod.capacity,
         "pod_span": pod.host_span,
@@ -78,24 +73,58 @@ def _limits(design: Design) -> dict[str, Scalar]:
     }
 
 
+def _package_limits(cluster: Cluster) -> dict[str, Scalar]:
+    """Demands and bounds of edges, areas, bumps and temperatures of a package."""
+    package = cluster.device.package
+    side, side_limit = floorplan.nearest_reticle_side(package)
+    return {
+        "carrier_area": fabrication.carrier(cluster),
+        "carrier_area_limit": package.packaging.largest_carrier_area,
+        "die_side": side,
+        "die_side_limit": side_limit,
+        "interface_area": floorplan.interface_area(cluster),
+        "die_area": package.die.area,
+        "signal_bumps": floorplan.signal_bumps(cluster),
+        "signal_bumps_limit": floorplan.signal_bumps_supply(package),
+        "logic_temperature": package_heat.logic_temperature(cluster),
+        "logic_temperature_limit": package.cooling.logic_limit,
+        "memory_temperature": package_heat.memory_temperature(cluster),
+        "memory_temperature_limit": package.cooling.memory_limit,
+        "optics_temperature": package_heat.optics_temperature(cluster),
+        "optics_temperature_limit": package.cooling.ring_limit,
+        "delivered_power": power.die_power(cluster.device),
+        "delivered_power_limit": package.dies * package.die.area * package.cooling.power_delivery_limit,
+        "memory_edge": floorplan.memory_edge_demand(cluster),
+        "memory_edge_limit": floorplan.memory_edge_supply(cluster),
+        "die_edge": floorplan.die_edge_demand(cluster),
+        "die_edge_limit": floorplan.die_edge_supply(cluster),
+        "inner_edge": floorplan.inner_edge_demand(cluster),
+        "inner_edge_limit": floorplan.inner_edge_supply(cluster),
+        "package_edge": floorplan.package_edge_demand(cluster),
+        "package_edge_limit": floorplan.package_edge_supply(cluster),
+    }
+
+
 def _bills(cluster: Cluster) -> tuple[Bill, Bill]:
     """Bills of one pod's network and of the fabric."""
     return cluster.pod.network.bill(cluster.pod_ends), cluster.fabric.bill(cluster.fabric_ends)
 
 
-def _money(design: Design) -> dict[str, Scalar]:
-    """Capital cost by part; pods are counted in parts, so that the last one may be part empty."""
-    cluster, device = design.cluster, design.cluster.device
-    area = floorplan.package_area(device)
-    price = fabrication.market_price(device.package, area)
+def _money(cluster: Cluster, cost: Scalar) -> dict[str, Scalar]:
+    """Capital cost by part, `cost` to make a package; pods are counted in parts, so that the last one may be part empty."""
+    margin, packages = cluster.device.package.price_over_cost, cluster.devices / cluster.package_devices
     pod, fabric = _bills(cluster)
     pods, out = cluster.devices / cluster.pod.size * pod.cost, fabric.cost
+    rest = cluster.devices * cluster.facility.host_price + pods + out
     return {
-        "package_cost": fabrication.manufacturing_cost(device.package, area),
-        "package_price": price,
+        "package_cost": cost,
+        "package_price": cost * margin,
+        "design_cost": fabrication.design_cost_per_package(cluster),
+        "package_devices": cluster.package_devices,
         "network_cost": pods + out,
         "fabric_cost": out,
-        "capital_cost": cluster.devices * (price + cluster.facility.host_price) + pods + out,
+        "manufacturing_cost": packages * cost + rest,
+        "capital_cost": packages * cost * margin + rest,
     }
 
 
@@ -111,24 +140,28 @@ def evaluate(design: Design, workload: Workload) -> Metrics:
     Leaves may be scalars or batches that broadcast; results have the broadcast shape.
     Ignored: failures, data loading, evaluation pauses, checkpoints.
     """
+    optics = optical_limits_of(design.cluster)
+    design = Design(built(design.cluster), design.mapping)
     device, training = design.cluster.device, workload.training
     step = _step(design, workload)
     memory = footprint(workload, design.mapping, share(workload, design.mapping))
     pods, fabric = _network_power(design.cluster)
     network = pods + fabric
+    package = fabrication.package_cost_parts(design.cluster)
     work = power.work_energy(device.package, *step.work[1:])
     energy = power.step_energy(design.cluster, design.mapping.ranks, work, step.time, network)
     achieved = model_flops(workload) / (step.time * design.cluster.devices)
     return Metrics(
         breakdown=step.breakdown,
         memory_parts=memory._asdict(),
+        cost_parts=package._asdict(),
         step_time=step.time,
         time_to_train=step.time * training.steps,
         energy_per_step=energy,
         energy_to_train=energy * training.steps,
-        package_area=floorplan.package_area(device),
-        board_area=floorplan.board_area(device),
-        package_power=power.package_power(device),
+        package_area=floorplan.package_area(design.cluster),
+        board_area=floorplan.board_area(design.cluster),
+        package_power=power.package_power(design.cluster),
         network_power=network,
         fabric_power=fabric,
         bisection=design.cluster.fabric.bisection(design.cluster.fabric_ends),
@@ -137,5 +170,7 @@ def evaluate(design: Design, workload: Workload) -> Metrics:
         model_utilisation=achieved / device.package.peak_flops,
         resident_bytes=memory.total,
         **_limits(design),
-        **_money(design),
+        **_package_limits(design.cluster),
+        **optics._asdict(),
+        **_money(design.cluster, package.total),
     )

@@ -21,6 +21,7 @@ Scalar = jax.Array
 """A real number, or a batch of them; shapes broadcast."""
 
 METADATA_KEY = "quantity"
+DESIGNS_KEY = "designs"
 
 
 def total(parts: Iterable[Scalar]) -> Scalar:
@@ -55,13 +56,23 @@ def quantity(
     """A float array field with `unit`, bounds `low` and `high` (in `unit`) and meaning `doc`.
 
     `whole` says that only whole numbers can be built (stacks, ports, degrees). `default`,
-    like the bounds, is in `unit` (only dimensionless fields have one).
+    like the bounds, is in `unit`; only dimensionless fields have one other than 0.
     """
     factor, _ = unit_factor(unit)
     metadata = {METADATA_KEY: Quantity(unit, low * factor, high * factor, doc, whole)}
     if default is dataclasses.MISSING:
         return eqx.field(converter=as_float, metadata=metadata, kw_only=True)
     return eqx.field(converter=as_float, metadata=metadata, kw_only=True, default=default)
+
+
+def part(*designs: type) -> Any:
+    """A part field that may hold one of `designs` instead, from which the part is built before a design is evaluated."""
+    return eqx.field(metadata={DESIGNS_KEY: designs})
+
+
+def designs_of(field: dataclasses.Field) -> tuple[type, ...]:
+    """The classes that may stand in the place of a part until it is built."""
+    return tuple(field.metadata.get(DESIGNS_KEY, ()))
 
 
 def quantities(module: Any) -> dict[str, Quantity]:

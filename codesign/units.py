@@ -2,13 +2,14 @@
 
 Inside the model every number is SI with the byte as the unit of information, so that
 1 Tb/s is 1.25e11 B/s. Decimal prefixes are powers of ten (1 GB = 1e9 B), binary ones
-carry an i (1 GiB = 2**30 B); a small b is a bit and a capital B a byte.
+carry an i (1 GiB = 2**30 B); a small b is a bit and a capital B a byte. Decibels stay
+decibels, and temperatures degrees Celsius (degC); differences of temperature are in K.
 """
 
 import math
 import re
 
-DIMENSIONS = ("B", "s", "m", "J", "usd", "FLOP", "K")
+DIMENSIONS = ("B", "s", "m", "J", "usd", "FLOP", "K", "A", "dB")
 Dimension = tuple[int, ...]
 
 PREFIXES = {"p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
@@ -32,6 +33,7 @@ PREFIXED = {
     "FLOP": (1.0, _dimension(FLOP=1)),
     "$": (1.0, _dimension(usd=1)),
     "K": (1.0, _dimension(K=1)),
+    "A": (1.0, _dimension(A=1)),
 }
 PLAIN = {
     "1": (1.0, _dimension()),
@@ -39,6 +41,10 @@ PLAIN = {
     "min": (60.0, _dimension(s=1)),
     "h": (3600.0, _dimension(s=1)),
     "day": (86400.0, _dimension(s=1)),
+    "cm": (0.01, _dimension(m=1)),
+    "degC": (1.0, _dimension(K=1)),
+    "dB": (1.0, _dimension(dB=1)),
+    "dBm": (1.0, _dimension(dB=1)),
 }
 LONGEST = 60
 TOKEN = re.compile(r"\s*(?:(?P<symbol>[A-Za-z$%µ]+|1)\^?(?P<power>-?\d)?|(?P<mark>[()*/·]))")

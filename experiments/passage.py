@@ -68,12 +68,12 @@ def energy_rows(links: dict[str, Any]) -> list[Row]:
 def area_rows(links: dict[str, Any], device: Any, switch: Any, electrical: Any, passage: Any) -> list[Row]:
     """P11 to P20: area, package growth, switch shoreline, pod capability."""
 
-    def device_with(name: str) -> Any:
-        return with_values(*passage, {LINK: links[name], BANDWIDTH: device.scale_up.bandwidth})[0].cluster.device
+    def cluster_with(name: str) -> Any:
+        return with_values(*passage, {LINK: links[name], BANDWIDTH: device.scale_up.bandwidth})[0].cluster
 
     core = float(floorplan.core_area(device.package))
     area = {n: float(device.scale_up.bandwidth / links[n].density) for n in ("lpo", "cpo", "passage_interposer")}
-    growth = {n: 100 * float(floorplan.package_area(device_with(n)) - core) / core for n in ("cpo", "passage_interposer")}
+    growth = {n: 100 * float(floorplan.package_area(cluster_with(n)) - core) / core for n in ("cpo", "passage_interposer")}
     denser = {n: float(links["passage_interposer"].density / links[n].density) for n in area}
     rails = float(passage[0].cluster.pod.network.switches(passage[0].cluster.pod_ends))
     pods = float(passage[0].cluster.pod.size * device.scale_up.bandwidth)

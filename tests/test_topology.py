@@ -22,7 +22,8 @@ from codesign.units import unit_factor
 ROWS = {name: row.module for name, row in load_catalogue(SHIPPED).rows["fabrics"].items()}
 IN_CLUSTER, IN_POD = members_at(Cluster, "fabric"), members_at(Pod, "network")
 MACHINE = cases.system("mixnet_sim")
-PODS = {"switched_pod": MACHINE.pod.network} | {name: row for name, row in ROWS.items() if isinstance(row, IN_POD)}
+MESH = cases.system("chiplight").pod.network
+PODS = {"switched_pod": MACHINE.pod.network, "package_mesh": MESH} | {name: row for name, row in ROWS.items() if isinstance(row, IN_POD)}
 NETWORKS = {name: (row, False) for name, row in ROWS.items()} | {f"pod: {name}": (row, True) for name, row in PODS.items()}
 """By name: the network, and whether it joins the devices of a pod (else the pods of a cluster)."""
 CHUNK, STEP = 64, 1e-5
@@ -71,7 +72,7 @@ def answers(network, ranks, ends):
     found = {f"{kind}.{part}": value for kind, tier in tiers.items() for part, value in tier._asdict().items()}
     bill = network.bill(ends)
     found |= {"bisection": network.bisection(ends), "cost": bill.cost, "power": bill.power}
-    found |= network.limits(ends)._asdict() | network.switching(ranks, ends)._asdict()
+    found |= network.limits(ends)._asdict() | network.switching(ranks, ranks, ends)._asdict()
     return dict(sorted(found.items()))  # as compiled functions return them
 
 

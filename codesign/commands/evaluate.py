@@ -5,6 +5,7 @@ from typing import Any
 
 from codesign.cells import broken_rules
 from codesign.cli import INFEASIBLE, emit
+from codesign.commands.draw import write_drawing
 from codesign.config import load_design
 from codesign.report.charts import short_path
 from codesign.report.run import describe
@@ -16,9 +17,11 @@ from codesign.units import show
 OBJECTIVES = ("time_to_train", "energy_to_train", "capital_cost")
 
 
-def run_evaluate(path: Path, as_json: bool) -> int:
-    """Print one design; 3 when it breaks a limit."""
+def run_evaluate(path: Path, draw: Path | None, colour: str, as_json: bool) -> int:
+    """Print one design, draw its package where asked; 3 when it breaks a limit."""
     point = load_design(path)
+    if draw is not None:
+        write_drawing(point.design, point.workload, point.labels["title"], draw, colour)
     data = describe(point.design, point.workload)
     data["sensitivities"] = elasticities(point.design, point.workload, OBJECTIVES)
     data["accuracy"] = point.accuracy
@@ -42,6 +45,9 @@ def _print(data: dict[str, Any], labels: dict[str, str]) -> None:
     terms = sorted(data["breakdown"].items(), key=lambda t: -t[1])
     rows = [[name, f"{1e3 * t:.3f} ms", f"{100 * t / total:.1f} %"] for name, t in terms if t > 0]
     out.print(table(f"Step time {total:.4g} s, bound by {data['bottleneck']}", ["term", "time", "share"], rows), "")
+    rows = [[name, show(value, "$")] for name, value in data["package_cost"].items() if value]
+    costs = f"Package {show(sum(data['package_cost'].values()), '$')} to make ({labels.get('packaging', '')})"
+    out.print(table(costs, ["part", "cost"], rows), "")
     rows = [[name, show(value, "GB")] for name, value in data["memory"].items()]
     out.print(table("Memory on the fullest device", ["part", "size"], rows), "")
     rows = [

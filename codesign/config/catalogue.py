@@ -59,19 +59,22 @@ def check_sources(provenance: dict[str, Number], known: dict[str, Any], document
     return list(problems.values())
 
 
-def _rows(table: str, folder: Path, sources: dict[str, Any]) -> tuple[dict[str, Row], list[Problem]]:
+def _rows(table: str, folder: Path, known: dict[str, dict[str, Row]], sources: dict[str, Any]) -> tuple[dict[str, Row], list[Problem]]:
+    """Rows of one table; they may name rows of the tables before it."""
     document = read_document(folder / "technology" / f"{table}.toml")
     rows, problems = {}, []
     for name, raw in document.data.items():
         if not isinstance(raw, dict):
             problems.append(document.problem((name,), "expected a table with one row"))
             continue
-        checked, found = validate(TABLES[table], raw, document, (name,))
-        problems += found
+        expanded = expand(TABLES[table], raw, known, document, (name,), problems)
+        checked, found = validate(TABLES[table], expanded, document, (name,))
+        named = {problem.key for problem in problems}
+        problems += [problem for problem in found if problem.key not in named]
         if checked is not None:
             module, provenance = build(TABLES[table], checked)
             problems += check_sources(provenance, sources, document, (name,))
-            rows[name] = Row(name, raw.get("label", name), raw.get("note", ""), module, provenance, raw)
+            rows[name] = Row(name, raw.get("label", name), raw.get("note", ""), module, provenance, expanded)
     return rows, problems
 
 
@@ -113,9 +116,10 @@ def load_catalogue(folder: Path) -> Catalogue:
 @functools.lru_cache(maxsize=8)
 def _load(folder: Path, _: tuple[int, ...]) -> Catalogue:
     sources = read_document(folder / "sources.toml").data
-    rows, problems = {}, []
+    rows: dict[str, dict[str, Row]] = {}
+    problems: list[Problem] = []
     for table in TABLES:
-        rows[table], found = _rows(table, folder, sources)
+        rows[table], found = _rows(table, folder, rows, sources)
         problems += found
     if not problems:
         rows["fabrics"], found = _fabric_rows(folder, rows, sources)

@@ -135,6 +135,7 @@ def _point(document: Document, catalogue: Catalogue) -> Point:
     provenance |= {f"workload.{k}": v for k, v in workload.provenance.items()}
     title = str(document.data.get("title", document.path.stem))
     labels = {"title": title, "system": system.label, "workload": workload.label}
+    labels["packaging"] = system.parts.get("device.package.packaging", "constants of the system file")
     return Point(Design(system.module, mapping.module), workload.module, provenance, labels, accuracy_of(system.calibration))
 
 

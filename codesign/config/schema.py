@@ -6,6 +6,7 @@ import math
 import operator
 import types
 import typing
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, NamedTuple
 
 import equinox as eqx
@@ -13,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Tag,
 
 from codesign.config.document import Document
 from codesign.config.problems import Problem, nearest
-from codesign.fields import Quantity, quantities
+from codesign.fields import Quantity, designs_of, quantities
 from codesign.units import UnitError, parse_quantity, show
 
 RANGE_KEYS = {"default", "low", "high", "source", "note"}
@@ -89,18 +90,37 @@ def module_of(annotation: Any) -> tuple[type, ...]:
     return tuple(m for m in members if isinstance(m, type) and issubclass(m, eqx.Module))
 
 
+def parts_of(field: dataclasses.Field) -> tuple[type, ...]:
+    """The Module classes that may stand in a field: those it is declared with, then designs from which one is built."""
+    return module_of(field.type) + designs_of(field)
+
+
 def members_at(cls: type, path: str) -> tuple[type, ...]:
     """The Module classes that can stand at a dotted path below `cls`: none where a number stands.
 
     >>> from codesign.cluster import Cluster
     >>> [member.__name__ for member in members_at(Cluster, "device.scale_up.link")]
-    ['Link']
+    ['Link', 'OpticalLink']
     """
     members: tuple[type, ...] = (cls,)
     for name in path.split("."):
-        types_here = [field.type for member in members for field in dataclasses.fields(member) if field.name == name]
-        members = tuple(dict.fromkeys(member for annotation in types_here for member in module_of(annotation)))
+        here = [field for member in members for field in dataclasses.fields(member) if field.name == name]
+        members = tuple(dict.fromkeys(member for field in here for member in parts_of(field)))
     return members
+
+
+def usual_kind(field: dataclasses.Field) -> str | None:
+    """The kind of a part that states none: what it is declared with, if a design may stand in its place."""
+    return snake(module_of(field.type)[0].__name__) if designs_of(field) else None
+
+
+def _kind_or(usual: str | None) -> Callable[[Any], Any]:
+    """The kind that a table states, or the usual one."""
+
+    def kind(data: Any) -> Any:
+        return data.get("kind", usual) if isinstance(data, dict) else usual
+
+    return kind
 
 
 @functools.cache
@@ -109,17 +129,18 @@ def schema(cls: type, kind: str = "") -> type[BaseModel]:
     declared = quantities(cls)
     entries: dict[str, Any] = dict.fromkeys(LABEL_KEYS, (str, ""))
     if kind:
-        entries["kind"] = (Literal[kind], ...)
+        entries["kind"] = (Literal[kind], kind)
     for field in dataclasses.fields(cls):
         if field.name in declared:
             kind_of_value = Annotated[Number, BeforeValidator(functools.partial(read_number, declared[field.name]))]
             default = ... if field.default is dataclasses.MISSING else Number(float(field.default))
             entries[field.name] = (kind_of_value, default)
             continue
-        members = module_of(field.type)
+        members = parts_of(field)
         tagged = [Annotated[schema(m, snake(m.__name__)), Tag(snake(m.__name__))] for m in members]
-        union = functools.reduce(operator.or_, tagged)
-        entries[field.name] = (schema(members[0]) if len(members) == 1 else Annotated[union, Discriminator("kind")], ...)
+        union, usual = functools.reduce(operator.or_, tagged), usual_kind(field)
+        named = Discriminator(_kind_or(usual), custom_error_type="union_tag", custom_error_message="unknown kind")
+        entries[field.name] = (schema(members[0]) if len(members) == 1 else Annotated[union, named], ...)
     return create_model(cls.__name__, __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True), **entries)
 
 
@@ -133,8 +154,8 @@ def _walk(cls: type, location: tuple[str, ...]) -> tuple[tuple[str, ...], type, 
             owner, members = tags[part], (tags[part],)
             continue
         owner = members[0] if members else owner
-        fields = {f.name: f.type for f in dataclasses.fields(owner)}
-        members = module_of(fields[part]) if part in fields else ()
+        fields = {f.name: f for f in dataclasses.fields(owner)}
+        members = parts_of(fields[part]) if part in fields else ()
         clean.append(part)
     return tuple(clean), owner, members
 
@@ -176,7 +197,7 @@ def build(cls: type, checked: BaseModel, prefix: str = "", inherited: str = "") 
             values[field.name] = entry.value
             provenance[prefix + field.name] = entry._replace(source=entry.source or source)
         else:
-            members = {snake(m.__name__): m for m in module_of(field.type)}
+            members = {snake(m.__name__): m for m in parts_of(field)}
             member = members[entry.kind] if len(members) > 1 else next(iter(members.values()))
             values[field.name], below = build(member, entry, f"{prefix}{field.name}.", source)
             provenance |= below

@@ -4,10 +4,17 @@ from typing import Any, NamedTuple
 
 from codesign.cluster import Cluster, Facility
 from codesign.config.schema import Number, members_at, snake
+from codesign.hardware.cooling import Cooling
+from codesign.hardware.designed_die import DesignedDie
 from codesign.hardware.die import Die
 from codesign.hardware.interface import Interface
 from codesign.hardware.link import Link
 from codesign.hardware.memory import Memory
+from codesign.hardware.optical_link import OpticalLink
+from codesign.hardware.packaging import Packaging
+from codesign.hardware.photonics import Photonics
+from codesign.hardware.process import Process
+from codesign.hardware.serialiser import Serialiser
 from codesign.hardware.switch import CircuitSwitch, Switch
 from codesign.mapping.schedule import Schedule
 from codesign.performance.failures import Reliability
@@ -26,12 +33,19 @@ class Row(NamedTuple):
 
 
 TABLES: dict[str, type] = {
+    "processes": Process,
+    "packagings": Packaging,
     "dies": Die,
+    "designed_dies": DesignedDie,
     "memories": Memory,
     "links": Link,
+    "serialisers": Serialiser,
+    "photonics": Photonics,
+    "optical_links": OpticalLink,
     "switches": Switch,
     "interfaces": Interface,
     "circuit_switches": CircuitSwitch,
+    "coolings": Cooling,
     "facilities": Facility,
     "failures": Reliability,
     "precisions": Precision,

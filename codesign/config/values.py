@@ -33,10 +33,11 @@ def known_quantities(point: Any, catalogue: Catalogue, data: dict[str, Any]) -> 
 def rows_at(path: str, catalogue: Catalogue) -> tuple[str, dict[str, Row]] | None:
     """The table whose rows can stand at `path`, and those that can; None if `path` is no part."""
     members = members_at(Design, path) or members_at(Workload, path.removeprefix(WORKLOAD))
-    table = catalogue.table_of(members[0]) if members else None
-    if table is None:
+    tables = [table for table in dict.fromkeys(map(catalogue.table_of, members)) if table is not None]
+    if not tables:
         return None
-    return table, {name: row for name, row in catalogue.rows[table].items() if isinstance(row.module, members)}
+    rows = {name: row for table in tables for name, row in catalogue.rows[table].items() if isinstance(row.module, members)}
+    return " or ".join(tables), rows
 
 
 def no_such_part(path: str, fabrics: list[Any]) -> bool:

@@ -3,11 +3,13 @@
 import equinox as eqx
 
 from codesign.fields import Scalar, quantity
+from codesign.hardware.process import Process
 
 
 class Die(eqx.Module):
-    """A reticle-sized logic die; rates and powers are for one die."""
+    """A logic die; rates and powers are for one die."""
 
+    process: Process
     width: Scalar = quantity("mm", "outline along the row of dies", low=1, high=100)
     height: Scalar = quantity("mm", "outline across the row of dies", low=1, high=100)
     peak_flops: Scalar = quantity("TFLOP/s", "dense 16-bit matrix peak", low=1, high=1e6)
@@ -26,7 +28,6 @@ class Die(eqx.Module):
     static_power: Scalar = quantity("W", "leakage and clocks, drawn all the time", high=2000)
     power_density_limit: Scalar = quantity("W/mm2", "heat the cooling takes from die area", low=0.05, high=10)
     edge_utilisation: Scalar = quantity("1", "share of a free die edge that input and output can use", low=0.1, high=1)
-    price_per_area: Scalar = quantity("$/mm2", "manufacturing cost of a known good die per area", high=100)
 
     @property
     def area(self) -> Scalar:

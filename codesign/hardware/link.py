@@ -7,7 +7,8 @@ two such ends.
 
 import equinox as eqx
 
-from codesign.fields import Scalar, quantity
+from codesign.fields import Scalar, part, quantity
+from codesign.hardware.optical_link import OpticalLink
 
 
 class Link(eqx.Module):
@@ -23,7 +24,8 @@ class Link(eqx.Module):
     package_edge: Scalar = quantity("mm", "package edge that one unit takes for its fibres", high=1e3)
     board_area: Scalar = quantity("mm2", "board area of one unit", high=1e6)
     die_edge_per_unit: Scalar = quantity("mm", "die edge that the serialisers of one unit take", high=1e3)
-    reach: Scalar = quantity("m", "longest span", low=0.01, high=1e5)
+    die_area_per_unit: Scalar = quantity("mm2", "die area that the serialisers of one unit take", high=1e4, default=0)
+    reach: Scalar = quantity("m", "longest span", low=1e-5, high=1e5)
     price_per_bandwidth: Scalar = quantity("$/(GB/s)", "price of one end per usable bandwidth and direction", high=1e3)
     cable_price: Scalar = quantity("$/(GB/s)", "fibre or cable of one link per usable bandwidth and direction", high=1e3)
 
@@ -51,7 +53,7 @@ class Link(eqx.Module):
 class Port(eqx.Module):
     """A link technology and how much bandwidth of it one device has."""
 
-    link: Link
+    link: Link = part(OpticalLink)
     bandwidth: Scalar = quantity("Tb/s", "usable bandwidth per direction per device", low=0.01, high=2000)
     efficiency: Scalar = quantity("1", "share of the bandwidth that collectives of large messages sustain", low=0.05, high=1, default=1)
 

@@ -144,7 +144,8 @@ def switching_time(workload: Workload, mapping: Mapping, found: dict[str, Kind],
     group, schedule = net.placement.expert, mapping.schedule
     exchanges = (2 + jnp.maximum(schedule.recompute_layer, schedule.recompute_experts)) * once
     attention = computing(("attention projections", "attention core", "norms and residuals", "shared experts and router"))
-    return layer_switching_time(net.fabric.switching(group, net.fabric_ends), attention, computing(("experts",)), exchanges)
+    circuits = net.fabric.switching(group, net.placement.context, net.fabric_ends)
+    return layer_switching_time(circuits, attention, computing(("experts",)), exchanges)
 
 
 def _bubble(mapping: Mapping, found: dict[str, Kind], mean: Load, others: Scalar) -> Scalar:

@@ -32,10 +32,11 @@ def layer_switching_time(
     `attention` and `experts`: seconds of computing (forward, backward); `exchanges`: seconds of all
     the layer's all-to-alls on rearranged circuits. Half of the rearrangements are forward; the
     second of a pass, if there is one, hides behind the experts (forward) or the attention (backward).
-    `adaptive` circuits are left as they were if the all-to-alls then lose less.
+    `adaptive` circuits are left as they were if the all-to-alls then lose less. Nothing hides `turns`.
     """
     first = exposed_switching_time(switching.time, (switching.predicted * attention[0], experts[1]))
     second = exposed_switching_time(switching.time, (experts[0], attention[1]))
     both = jnp.clip(switching.times / 2, 0.0, 1.0) * first + jnp.clip(switching.times / 2 - 1, 0.0, 1.0) * second
     left = (switching.slower - 1) * exchanges
-    return jnp.where(switching.adaptive > 0, jnp.minimum(both, jnp.maximum(left, 0.0)), both)
+    chosen = jnp.where(switching.adaptive > 0, jnp.minimum(both, jnp.maximum(left, 0.0)), both)
+    return chosen + switching.turns * switching.time

@@ -1,20 +1,47 @@
-"""What does one package cost to make, and at what price is it sold?"""
+"""What does one package cost to make, at what price is it sold, what does its design cost?"""
 
+from codesign.cluster import Cluster
 from codesign.fields import Scalar
-from codesign.hardware.package import Package
+from codesign.physical import floorplan
+from codesign.physical.carrier import carrier_area
+from codesign.physical.die_cost import design_cost
+from codesign.physical.package_cost import PackageCost, package_cost
 
 
-def manufacturing_cost(package: Package, area: Scalar) -> Scalar:
-    """Known good dies, memory, packaging per area, test and assembly [$].
-
-    `area` is the package area with its optics [m2]; the optics themselves are priced with
-    the link. Yield is inside the price rows.
-    """
-    silicon = package.dies * package.die.area * package.die.price_per_area
-    memory = package.stacks * package.memory.price
-    return (silicon + memory + area * package.price_per_area) * (1 + package.test_and_assembly)
+def carrier(cluster: Cluster) -> Scalar:
+    """Area of the carrier below dies, memory and optical engines of one package [m2]."""
+    return carrier_area(cluster.device.package.packaging, floorplan.package_area(cluster))
 
 
-def market_price(package: Package, area: Scalar) -> Scalar:
+def package_cost_parts(cluster: Cluster) -> PackageCost:
+    """Manufacturing cost of one package by part [$]; optical engines are priced with the link, their place and fibres here."""
+    package, devices = cluster.device.package, cluster.package_devices
+    return package_cost(
+        package.packaging,
+        package.die.process,
+        die_area=package.die.area,
+        dies=floorplan.dies(cluster),
+        memory_price=package.memory.price,
+        stacks=floorplan.stacks(cluster),
+        memory_area=package.memory.edge * package.memory.depth,
+        optics_area=devices * floorplan.optics_area(cluster),
+        optics_price=0.0 * devices,
+        test_and_assembly=package.test_and_assembly,
+        fibre_arrays=floorplan.fibre_arrays(cluster),
+    )
+
+
+def manufacturing_cost(cluster: Cluster) -> Scalar:
+    """Known good dies, memory, carrier, substrate, losses of bonding, test and assembly of one package [$]."""
+    return package_cost_parts(cluster).total
+
+
+def market_price(cluster: Cluster) -> Scalar:
     """Manufacturing cost times the one stated ratio of price over cost [$]."""
-    return manufacturing_cost(package, area) * package.price_over_cost
+    return manufacturing_cost(cluster) * cluster.device.package.price_over_cost
+
+
+def design_cost_per_package(cluster: Cluster) -> Scalar:
+    """Design of one new die, all its modules and its masks, spread over the volume [$]."""
+    package = cluster.device.package
+    return design_cost(package.die.area, package.die.area, package.die.process, package.volume)

@@ -1,67 +1,161 @@
 """How much edge and area does a package need, and how much has it?
 
-Dies stand in one row; memory stacks line its two long sides; electrical serialisers take
-the die edge that memory leaves free; optical engines extend the package and their fibres
-take package edge (arXiv 2510.15893 section IV). Bumps, routing and the gaps between blocks
-are ignored.
+Dies stand in a grid of rows; memory stacks line its two long sides; serialisers of links that leave
+the package take the outer die edge that memory leaves free, die-to-die links the inner edges
+between dies; optical engines extend the package and their fibres take package edge (arXiv
+2510.15893 section IV). A package holds one device, or every die of a pod whose network lies inside
+it. Gaps between blocks are left out here; `arrangement` draws them.
 """
 
+import jax.numpy as jnp
+
+from codesign.cluster import Cluster
 from codesign.fields import Scalar
-from codesign.hardware.device import Device
 from codesign.hardware.package import Package
+from codesign.physical.stacking import footprint
+
+FIBRE_ARRAY = 64 * 127e-6
+"""Package edge of one fibre array: 64 fibres 127 um apart [m] (assumption)."""
+
+
+def dies(cluster: Cluster) -> Scalar:
+    """Compute dies in one package."""
+    return cluster.package_devices * cluster.device.package.dies
+
+
+def stacks(cluster: Cluster) -> Scalar:
+    """Memory stacks in one package."""
+    return cluster.package_devices * cluster.device.package.stacks
 
 
 def core_area(package: Package) -> Scalar:
-    """Dies and memory stacks [m2]."""
-    memory = package.memory
-    return package.dies * package.die.area + package.stacks * memory.edge * memory.depth
+    """Dies, or the base dies they stand on, and memory stacks of one device [m2]."""
+    return package.dies * footprint(package.packaging, package.die.area) + memory_area(package)
 
 
-def package_area(device: Device) -> Scalar:
-    """Dies, memory stacks and the optical engines of both ports [m2]."""
-    optics = device.scale_up.units * device.scale_up.link.package_area
-    return core_area(device.package) + optics + device.scale_out.units * device.scale_out.link.package_area
+def memory_area(package: Package) -> Scalar:
+    """Memory stacks of one device [m2]."""
+    return package.stacks * package.memory.edge * package.memory.depth
 
 
-def board_area(device: Device) -> Scalar:
-    """Modules on the board [m2]."""
-    modules = device.scale_up.units * device.scale_up.link.board_area
-    return modules + device.scale_out.units * device.scale_out.link.board_area
+def optics_area(cluster: Cluster) -> Scalar:
+    """Optical engines of both ports of one device [m2]."""
+    up, out = cluster.device.scale_up, cluster.device.scale_out
+    return up.units * up.link.package_area + out.units * out.link.package_area
 
 
-def row_width(package: Package) -> Scalar:
-    """Length of the row of dies [m]."""
-    return package.dies * package.die.width
+def package_area(cluster: Cluster) -> Scalar:
+    """Dies, memory stacks and optical engines of one package [m2]."""
+    return cluster.package_devices * (core_area(cluster.device.package) + optics_area(cluster))
 
 
-def memory_edge_demand(package: Package) -> Scalar:
-    """Die edge the memory stacks take [m]."""
-    return package.stacks * package.memory.edge
+def board_area(cluster: Cluster) -> Scalar:
+    """Modules on the board, per device [m2]."""
+    up, out = cluster.device.scale_up, cluster.device.scale_out
+    return up.units * up.link.board_area + out.units * out.link.board_area
 
 
-def memory_edge_supply(package: Package) -> Scalar:
-    """Die edge open to memory: both long sides of the row [m]."""
-    return 2 * row_width(package)
+def columns(cluster: Cluster) -> Scalar:
+    """Dies in a row."""
+    return dies(cluster) / cluster.device.package.rows
 
 
-def die_edge_demand(device: Device) -> Scalar:
-    """Die edge that the electrical serialisers of both ports take [m]."""
-    up = device.scale_up.units * device.scale_up.link.die_edge_per_unit
-    return up + device.scale_out.units * device.scale_out.link.die_edge_per_unit
+def row_width(cluster: Cluster) -> Scalar:
+    """Length of a row of dies [m]."""
+    return columns(cluster) * cluster.device.package.die.width
 
 
-def die_edge_supply(package: Package) -> Scalar:
-    """Die edge left beside the memory, as far as it can be used [m]."""
-    free = 2 * (row_width(package) + package.die.height) - memory_edge_demand(package)
-    return package.die.edge_utilisation * free
+def grid_height(cluster: Cluster) -> Scalar:
+    """Height of all rows of dies [m]."""
+    return cluster.device.package.rows * cluster.device.package.die.height
 
 
-def package_edge_demand(device: Device) -> Scalar:
+def memory_edge_demand(cluster: Cluster) -> Scalar:
+    """Edge of the grid of dies that the memory stacks take [m]: an odd stack takes as much on the other side."""
+    count = stacks(cluster)
+    odd = 1 - jnp.abs(count - 2 * jnp.floor(count / 2) - 1)
+    return (count + odd) * cluster.device.package.memory.edge
+
+
+def memory_edge_supply(cluster: Cluster) -> Scalar:
+    """Edge open to memory: both long sides of the grid [m]."""
+    return 2 * row_width(cluster)
+
+
+def _edge(cluster: Cluster, inside: bool) -> Scalar:
+    """Die edge of the serialisers of ports that stay inside the package, or of those that leave it [m]."""
+    device = cluster.device
+    own = device.scale_up.units * device.scale_up.link.die_edge_per_unit
+    out = device.scale_out.units * device.scale_out.link.die_edge_per_unit
+    if cluster.pod.network.in_package:
+        return cluster.package_devices * (own if inside else out)
+    return cluster.package_devices * (0.0 * own if inside else own + out)
+
+
+def die_edge_demand(cluster: Cluster) -> Scalar:
+    """Outer die edge that serialisers of links out of the package take [m]."""
+    return _edge(cluster, inside=False)
+
+
+def die_edge_supply(cluster: Cluster) -> Scalar:
+    """Outer die edge left beside the memory, as far as it can be used [m]."""
+    around = 2 * (row_width(cluster) + grid_height(cluster))
+    free = around - stacks(cluster) * cluster.device.package.memory.edge
+    return cluster.device.package.die.edge_utilisation * free
+
+
+def inner_edge_demand(cluster: Cluster) -> Scalar:
+    """Die edge between dies that die-to-die links take, both sides of every gap [m]."""
+    return _edge(cluster, inside=True)
+
+
+def inner_edge_supply(cluster: Cluster) -> Scalar:
+    """Die edge between dies, both sides of every gap, as far as it can be used [m]."""
+    package = cluster.device.package
+    across = (columns(cluster) - 1) * package.rows * package.die.height
+    along = (package.rows - 1) * columns(cluster) * package.die.width
+    return package.die.edge_utilisation * 2 * (across + along)
+
+
+def package_edge_demand(cluster: Cluster) -> Scalar:
     """Package edge that fibres and engines take [m]."""
-    up = device.scale_up.units * device.scale_up.link.package_edge
-    return up + device.scale_out.units * device.scale_out.link.package_edge
+    up, out = cluster.device.scale_up, cluster.device.scale_out
+    return cluster.package_devices * (up.units * up.link.package_edge + out.units * out.link.package_edge)
 
 
-def package_edge_supply(package: Package) -> Scalar:
-    """Perimeter of the row of dies with a memory stack on both sides [m]."""
-    return 2 * (row_width(package) + package.die.height + 2 * package.memory.depth)
+def package_edge_supply(cluster: Cluster) -> Scalar:
+    """Perimeter of the grid of dies with a memory stack on both sides [m]."""
+    return 2 * (row_width(cluster) + grid_height(cluster) + 2 * cluster.device.package.memory.depth)
+
+
+def fibre_arrays(cluster: Cluster) -> Scalar:
+    """Fibre arrays to attach to one package (real-valued)."""
+    return package_edge_demand(cluster) / FIBRE_ARRAY
+
+
+def interface_area(cluster: Cluster) -> Scalar:
+    """Area of one die that memory, die-to-die and outer links take for their circuits [m2]."""
+    package, up, out = cluster.device.package, cluster.device.scale_up, cluster.device.scale_out
+    links = up.units * up.link.die_area_per_unit + out.units * out.link.die_area_per_unit
+    return (package.stacks * package.memory.die_area + links) / package.dies
+
+
+def nearest_reticle_side(package: Package) -> tuple[Scalar, Scalar]:
+    """Side of a die that fills most of the reticle's, and that side of the reticle [m]; a die may be turned."""
+    die, process = package.die, package.die.process
+    short, long = jnp.minimum(die.width, die.height), jnp.maximum(die.width, die.height)
+    narrow = jnp.minimum(process.reticle_width, process.reticle_height)
+    wide = jnp.maximum(process.reticle_width, process.reticle_height)
+    across = short / narrow > long / wide
+    return jnp.where(across, short, long), jnp.where(across, narrow, wide)
+
+
+def signal_bumps(cluster: Cluster) -> Scalar:
+    """Bumps below one device's dies that carry signals: those of the memory, and both directions of both ports."""
+    package, up, out = cluster.device.package, cluster.device.scale_up, cluster.device.scale_out
+    return package.stacks * package.memory.signals + 2 * (up.bandwidth + out.bandwidth) / package.packaging.bump_rate
+
+
+def signal_bumps_supply(package: Package) -> Scalar:
+    """Bumps below one device's dies that are left for signals beside power."""
+    return package.dies * package.die.area * package.packaging.signal_share / package.packaging.bump_pitch**2

@@ -38,13 +38,23 @@ def memory_power(package: Package) -> Scalar:
     return package.memory_bandwidth * package.memory.energy
 
 
-def package_power(device: Device) -> Scalar:
-    """What the package must be able to cool: compute, memory and in-package link power [W]."""
+def device_power(device: Device) -> Scalar:
+    """One device's heat inside its package: compute, memory and in-package link power [W]."""
     return compute_power(device.package) + memory_power(device.package) + in_package_link_power(device)
 
 
+def package_power(cluster: Cluster) -> Scalar:
+    """What the package must be able to cool, all its devices [W]."""
+    return cluster.package_devices * device_power(cluster.device)
+
+
+def die_power(device: Device) -> Scalar:
+    """Heat of one device's dies: compute, serialisers, die-to-die hops [W]."""
+    return compute_power(device.package) + die_link_power(device)
+
+
 def die_power_limit(package: Package) -> Scalar:
-    """Heat the cooling takes from the dies [W]."""
+    """Heat the cooling takes from one device's dies [W]."""
     return package.dies * package.die.area * package.die.power_density_limit
 
 

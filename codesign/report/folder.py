@@ -76,6 +76,12 @@ def rewrite_page(folder: Path) -> Path:
     return folder / "report.html"
 
 
+def write_picture(path: Path, data: bytes) -> None:
+    """A picture, in the place of one that is there."""
+    check_writable(path.parent, path.name)
+    replace(path, lambda temporary: temporary.write_bytes(data))
+
+
 def write_new(path: Path, text: str) -> None:
     """A new text file; an existing one is never overwritten."""
     if path.exists():

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from codesign.config.schema import module_of, snake
+from codesign.config.schema import parts_of, snake
 from codesign.config.values import FABRIC
 from codesign.design import WORKLOAD, Design
 from codesign.fields import quantities
@@ -23,7 +23,7 @@ def module_from_leaves(cls: type, leaves: Mapping[str, float], kinds: Mapping[st
         if field.name in declared:
             values[field.name] = leaves[path]
             continue
-        member = next(m for m in module_of(field.type) if snake(m.__name__) == kinds[path])
+        member = next(m for m in parts_of(field) if snake(m.__name__) == kinds[path])
         values[field.name] = module_from_leaves(member, leaves, kinds, path + ".")
     return cls(**values)
 

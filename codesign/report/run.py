@@ -111,6 +111,7 @@ def describe(design: Any, workload: Any) -> dict[str, Any]:
         "breakdown": {name: float(term) for name, term in metrics.breakdown.items()},
         "bottleneck": max(metrics.breakdown, key=lambda name: float(metrics.breakdown[name])),
         "memory": {name: float(part) for name, part in metrics.memory_parts.items()},
+        "package_cost": {name.replace("_", " "): float(part) for name, part in metrics.cost_parts.items()},
         "constraints": [record._asdict() | {"met": record.gap <= 0} for record in records(metrics)],
     }
 

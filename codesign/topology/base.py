@@ -6,7 +6,7 @@ be mapped over and differentiated.
 """
 
 from abc import abstractmethod
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -53,7 +53,8 @@ class Switching(NamedTuple):
     `time` without traffic at each rearrangement [s]; `times` per layer and micro-batch, half of
     them forward; `predicted` 1 if the first one is started ahead, before its traffic is known;
     `slower` is the all-to-all on circuits left as they were over that on rearranged ones, and
-    `adaptive` 1 leaves them where that is faster.
+    `adaptive` 1 leaves them where that is faster. `turns` are further changes per layer and
+    micro-batch, from one kind of traffic to another, that everything waits for.
     """
 
     time: Scalar
@@ -61,6 +62,7 @@ class Switching(NamedTuple):
     predicted: Scalar
     slower: Scalar
     adaptive: Scalar
+    turns: Scalar
 
 
 class Topology(eqx.Module):
@@ -69,6 +71,9 @@ class Topology(eqx.Module):
     Bandwidths are what one device of the group sends out of its pod, all groups of the kind at
     work at the same time; efficiency of the ports is in `ends`.
     """
+
+    in_package: ClassVar[bool] = False
+    """Does the network join dies of one package, so that a pod is a package?"""
 
     @abstractmethod
     def all_to_all(self, group: Group, ends: Endpoints) -> Tier:
@@ -94,7 +99,7 @@ class Topology(eqx.Module):
     def limits(self, ends: Endpoints) -> Limits:
         """What the network demands of its parts."""
 
-    def switching(self, group: Group, ends: Endpoints) -> Switching:
-        """Rearrangement before an all-to-all; none where circuits do not move."""
+    def switching(self, group: Group, context: Group, ends: Endpoints) -> Switching:
+        """Rearrangement before an all-to-all of `group`, and between it and rings of `context`; none where circuits do not move."""
         zero = jnp.zeros_like(ends.devices)
-        return Switching(zero, zero, zero, 1 + zero, zero)
+        return Switching(zero, zero, zero, 1 + zero, zero, zero)

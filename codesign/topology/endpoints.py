@@ -63,13 +63,18 @@ class Site(NamedTuple):
 
 
 class Endpoints(NamedTuple):
-    """`devices` with one `port` each into the network, in pods of `pod` whose own network is `inner`."""
+    """`devices` with one `port` each into the network, in pods of `pod` whose own network is `inner`.
+
+    Dies of one package stand in `rows`, a `gap` apart [m].
+    """
 
     devices: Scalar
     pod: Scalar
     port: Port
     inner: Tier
     site: Site
+    rows: Scalar | float = 1.0
+    gap: Scalar | float = 0.0
 
     @property
     def rate(self) -> Scalar:

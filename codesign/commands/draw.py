@@ -1,0 +1,35 @@
+"""What does `--draw FILE` do?"""
+
+from pathlib import Path
+
+from codesign.config.problems import ConfigError, Problem, shown_path
+from codesign.design import Design
+from codesign.report.drawing.data import FloorplanDrawing
+from codesign.report.floorplan import Colour, floorplan_svg
+from codesign.report.folder import check_writable, write_picture
+from codesign.report.package_drawing import package_drawing
+from codesign.report.png import MissingExtra, png_of
+from codesign.workload.training import Workload
+
+COLOURS: dict[str, Colour] = {"kind": "kind", "power": "power density", "temperature": "temperature"}
+"""What blocks are coloured by, as the option names it and as the drawing does."""
+
+
+def check_drawing_path(path: Path) -> None:
+    """`ConfigError` when nothing can be drawn there."""
+    if path.suffix.lower() not in (".svg", ".png"):
+        raise ConfigError([Problem("--draw", 0, path.name, "expected a file name that ends in .svg or .png")])
+    check_writable(path.parent, "--draw")
+
+
+def write_drawing(design: Design, workload: Workload, title: str, path: Path, colour: str) -> FloorplanDrawing:
+    """Draw the package of a design as SVG or PNG, by the ending of `path`; `ConfigError` when that cannot be done."""
+    check_drawing_path(path)
+    drawing = package_drawing(design, workload, title)
+    svg = floorplan_svg(drawing, COLOURS[colour])
+    try:
+        data = png_of(svg, 2.0) if path.suffix.lower() == ".png" else svg.encode("utf-8")
+    except MissingExtra as error:
+        raise ConfigError([Problem("--draw", 0, shown_path(path), str(error))]) from None
+    write_picture(path, data)
+    return drawing

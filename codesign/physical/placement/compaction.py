@@ -1,0 +1,91 @@
+"""How far does every block slide until the cost stops falling, exactly and without overlap?
+
+Positions are whole multiples of GRID, which doubles add and halve without rounding, so that blocks that touch do
+not overlap. Each block in turn slides along x or y, or jumps, to the best of the places where its cost has a corner.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+GRID = 2.0**-44
+"""Step of positions [m]; sides are rounded up to it."""
+SWEEPS = 12
+
+
+class Pairs(NamedTuple):
+    """Pair weights (n, n) per metre and for heat, weight of the area [1/m2], heat length [m], room (2,) [m], gap [m]."""
+
+    wires: np.ndarray
+    heats: np.ndarray
+    area: float
+    reach: float
+    room: np.ndarray
+    gap: float
+
+
+def on_grid(length: np.ndarray | float, up: bool = False) -> np.ndarray:
+    """Lengths rounded (up) to multiples of GRID [m]."""
+    return (np.ceil if up else np.rint)(np.asarray(length, float) / GRID) * GRID
+
+
+def packed_exactly(first: np.ndarray, second: np.ndarray, sides: np.ndarray) -> np.ndarray:
+    """Lower left corners (n, 2) of cells of `sides` (n, 2), packed towards the origin in the orders of `orders.packed`."""
+    corner = np.zeros_like(sides)
+    done: list[int] = []
+    for i in np.argsort(second):
+        for axis, before in enumerate((first[done] < first[i], first[done] > first[i])):
+            chosen = np.asarray(done, int)[before]
+            corner[i, axis] = max((corner[chosen, axis] + sides[chosen, axis]).max(initial=0.0), 0.0)
+        done.append(i)
+    return corner
+
+
+def exact_cost(corner: np.ndarray, sides: np.ndarray, pairs: Pairs) -> float:
+    """The total cost of cells without regard to the outline."""
+    centre = corner + sides / 2
+    apart = np.abs(centre[:, None] - centre[None])
+    heat = pairs.heats / np.sqrt(1 + (apart**2).sum(-1) / pairs.reach**2)
+    extent = (corner + sides).max(0) - corner.min(0) - pairs.gap
+    return float((pairs.wires * apart.sum(-1)).sum() + heat.sum() + pairs.area * extent.prod())
+
+
+def best_slide(i: int, axis: int, corner: np.ndarray, sides: np.ndarray, pairs: Pairs) -> float:
+    """Where along `axis` block i stands best among the places it can slide to, the others staying."""
+    rest = np.arange(len(corner)) != i
+    low, high = corner[rest, axis], corner[rest, axis] + sides[rest, axis]
+    across, own, now = 1 - axis, sides[i, axis], corner[i, axis]
+    cross_low, cross_high = corner[rest, across], corner[rest, across] + sides[rest, across]
+    level = (cross_low < corner[i, across] + sides[i, across]) & (cross_high > corner[i, across])
+    frame_low, frame_high = min(low.min(), now), max(high.max(), now + own)
+    slack = max(pairs.room[axis] - (frame_high - frame_low), 0.0)
+    floor = max(high[level & (high <= now)].max(initial=frame_low - slack), frame_low - slack)
+    ceiling = min(low[level & (low >= now + own)].min(initial=frame_high + slack), frame_high + slack) - own
+    if floor >= ceiling:
+        return float(now)
+    centre = corner[rest] + sides[rest] / 2
+    joined = pairs.wires[i, rest] > 0
+    corners = np.concatenate([centre[joined, axis] - own / 2, [low.min(), high.max() - own, floor, ceiling, now]])
+    places = np.clip(on_grid(corners), floor, ceiling)
+    away = np.abs(places[:, None] + own / 2 - centre[:, axis])
+    offset = corner[i, across] + sides[i, across] / 2 - centre[:, across]
+    heat = pairs.heats[i, rest] / np.sqrt(1 + (away**2 + offset**2) / pairs.reach**2)
+    reach = np.maximum(places + own, high.max()) - np.minimum(places, low.min())
+    other = max(cross_high.max(), corner[i, across] + sides[i, across]) - min(cross_low.min(), corner[i, across])
+    cost = 2 * (away @ pairs.wires[i, rest] + heat.sum(1)) + pairs.area * (reach - pairs.gap) * (other - pairs.gap)
+    cost[reach > pairs.room[axis]] = np.where(reach[reach > pairs.room[axis]] > frame_high - frame_low, np.inf, cost[reach > pairs.room[axis]])
+    return float(places[np.argmin(cost)]) if cost.min() < cost[-1] else float(now)
+
+
+def compacted(corner: np.ndarray, sides: np.ndarray, pairs: Pairs) -> np.ndarray:
+    """Corners after sweeps of slides until none helps."""
+    corner = corner.copy()
+    cost = exact_cost(corner, sides, pairs)
+    for _ in range(SWEEPS):
+        for axis in (0, 1):
+            for i in range(len(corner)):
+                corner[i, axis] = best_slide(i, axis, corner, sides, pairs)
+        before, cost = cost, exact_cost(corner, sides, pairs)
+        if cost > before * (1 - 1e-6):
+            break
+    return corner

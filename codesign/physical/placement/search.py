@@ -1,0 +1,178 @@
+"""Which placement is the best found, and is it legal?
+
+Many starts are relaxed together, their orders annealed, the best packings compacted exactly; the plain start is one of them.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from codesign.physical.blocks import Blocks, Nets
+from codesign.physical.placement.annealing import Packing, annealed_starts
+from codesign.physical.placement.compaction import GRID, Pairs, compacted, exact_cost, on_grid, packed_exactly
+from codesign.physical.placement.cost import PlacementCost, PlacementWeights, Problem, heat_pairs, placement_cost, traffic_matrix
+from codesign.physical.placement.relaxation import relaxed_starts
+
+SIZES = (8, 16, 24, 32, 40)
+"""Numbers of blocks for which programs are compiled; above, multiples of 16."""
+TOLERANCE = 1e-12
+"""What counts as no overlap in the start, and as inside the outline [m]."""
+STEPS, FINALISTS = 2000, 6
+TEMPERATURES = (0.01, 0.0002)
+
+
+class Placement(NamedTuple):
+    """Blocks placed, cost of them and of the start, and by how much they fail.
+
+    `excess` is the width and height outside the outline (2,) [m], `missing_area` [m2] what the outline lacks for all blocks
+    with their gaps, however they stand; both are zero for a `legal` placement, whose blocks never overlap.
+    """
+
+    blocks: Blocks
+    cost: PlacementCost
+    start_cost: PlacementCost
+    legal: bool
+    start_legal: bool
+    excess: np.ndarray
+    missing_area: float
+
+
+class _Case(NamedTuple):
+    """A placement in numpy: start corners and cell sides (n, 2) on the grid, body sides, pair weights."""
+
+    corner: np.ndarray
+    cells: np.ndarray
+    bodies: np.ndarray
+    pairs: Pairs
+    scale: float
+
+
+def _canonical(blocks: Blocks) -> np.ndarray:
+    """Order of the blocks that does not depend on how they are numbered: by place in the start, to a nanometre."""
+    parts = [np.asarray(part, float) for part in blocks]
+    x, y = (np.rint((centre - centre.min()) * 1e9) for centre in parts[:2])
+    return np.lexsort((parts[4], parts[3], parts[2], y, x))
+
+
+def plain_case(blocks: Blocks, nets: Nets, room: tuple[float, float], gap: float, weights: PlacementWeights) -> _Case:
+    x, y, width, height, power = (np.asarray(part, float) for part in blocks)
+    bodies = on_grid(np.stack([width, height], -1), up=True)
+    space = float(on_grid(gap, up=True))
+    corner = np.stack([x, y], -1) - bodies / 2
+    corner = on_grid(np.rint((corner - corner.min(0)) * 1e12) * 1e-12)
+    silicon, traffic = float((width * height).sum()), float(np.asarray(nets.weight, float).sum())
+    wires = traffic_matrix(nets, len(x)) * (0.5 * weights.wire / (traffic * silicon**0.5) if traffic > 0 else 0.0)
+    limit = on_grid(np.asarray(room), up=True) + space
+    pairs = Pairs(wires, weights.heat * heat_pairs(power), weights.area / silicon, weights.heat_length, limit, space)
+    return _Case(corner, bodies + space, bodies, pairs, silicon**0.5)
+
+
+def _problem(case: _Case, size: int) -> Problem:
+    """The case in units of its scale, padded to `size` blocks."""
+    count, unit = len(case.cells), case.scale
+    square, pairs = ((0, size - count), (0, size - count)), case.pairs
+    sides = np.pad(case.cells / unit, (square[0], (0, 0)))
+    parts = (sides[:, 0], sides[:, 1], np.pad(pairs.wires * unit, square), np.pad(pairs.heats, square))
+    numbers = (pairs.area * unit**2, pairs.reach / unit, pairs.gap / unit, pairs.room / unit, float(count))
+    return Problem(*(jnp.asarray(part, jnp.float32) for part in (*parts, *numbers)))
+
+
+def _starts(case: _Case, size: int, starts: int, rotate: bool, draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Centres (s, n, 2) about the middle and turned (s, n): the plain start, it shaken, and random ones."""
+    count = len(case.cells)
+    centre = case.corner + case.cells / 2
+    plain = (centre - (centre.max(0) + centre.min(0)) / 2) / case.scale
+    shaken = plain + 0.1 * draw.standard_normal((starts, count, 2))
+    thrown = draw.uniform(-0.5, 0.5, (starts, count, 2)) * np.minimum(case.pairs.room / case.scale, 1.2)
+    which = np.arange(starts)[:, None, None]
+    centres = np.where(which == 0, plain, np.where(which % 3 == 1, shaken, thrown))
+    turned = (which[..., 0] > 0) & rotate & (draw.random((starts, count)) < 0.5) & (which[..., 0] % 3 != 1)
+    return np.pad(centres, ((0, 0), (0, size - count), (0, 0))), np.pad(turned, ((0, 0), (0, size - count)))
+
+
+def _packings(case: _Case, starts: int, seed: int, rotate: bool) -> Packing:
+    """The best packing of the chain from every start; the first chain begins with the plain start as it is."""
+    count = len(case.cells)
+    size = next((s for s in SIZES if s >= count), -(-count // 16) * 16)
+    problem = _problem(case, size)
+    draw = np.random.default_rng(seed)
+    plain, turned = (jnp.asarray(part) for part in _starts(case, size, starts, rotate, draw))
+    plain = plain.astype(jnp.float32)
+    centres = relaxed_starts(plain, turned, problem).at[0].set(plain[0])
+    wires = case.pairs.wires + 1e-12
+    partners = np.pad(np.cumsum(wires / wires.sum(1, keepdims=True), 1), ((0, size - count),) * 2, constant_values=2.0)
+    heat = tuple(jnp.float32(t) for t in TEMPERATURES)
+    key = jax.random.key(int(draw.integers(2**31)))
+    return annealed_starts(centres, turned, jnp.asarray(partners, jnp.float32), heat, problem, jnp.asarray(rotate), key, STEPS)
+
+
+def _excess(corner: np.ndarray, cells: np.ndarray, pairs: Pairs) -> np.ndarray:
+    over = (corner + cells).max(0) - corner.min(0) - pairs.room
+    return np.where(over > TOLERANCE, over, 0.0)
+
+
+def _overlaps(corner: np.ndarray, cells: np.ndarray) -> bool:
+    centre = corner + cells / 2
+    shared = (cells[:, None] + cells[None]) / 2 - np.abs(centre[:, None] - centre[None])
+    return bool((np.triu(shared.min(-1), 1) > TOLERANCE).any())
+
+
+def _candidates(case: _Case, packings: Packing) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Corners and sides of cells of the best different packings, compacted."""
+    count = len(case.cells)
+    first, second, turned = (np.asarray(part)[:, :count] for part in packings[:3])
+    found = []
+    for chain in np.argsort(np.asarray(packings.cost))[:FINALISTS]:
+        cells = np.where(turned[chain][:, None], case.cells[:, ::-1], case.cells)
+        found.append((compacted(packed_exactly(first[chain], second[chain], cells), cells, case.pairs), cells))
+    return found
+
+
+def place(
+    blocks: Blocks,
+    nets: Nets,
+    outline: tuple[float, float],
+    gap: float = 0.0,
+    weights: PlacementWeights | None = None,
+    starts: int = 32,
+    seed: int = 0,
+    rotate: bool = True,
+) -> Placement:
+    """The best placement found of `blocks`, whose places are the start; never dearer than a legal start.
+
+    `outline` is the greatest width and height of the package and `gap` the least distance between blocks [m]. The result
+    stands about the middle of the start and does not depend on how blocks and nets are numbered.
+    """
+    weights = weights or PlacementWeights()
+    order = _canonical(blocks)
+    rank = np.argsort(order)
+    sorted_blocks = Blocks(*(np.asarray(part, float)[order] for part in blocks))
+    sorted_nets = Nets(rank[np.asarray(nets.first, int)], rank[np.asarray(nets.second, int)], nets.weight)
+    case = plain_case(sorted_blocks, sorted_nets, outline, gap, weights)
+    start_legal = not _overlaps(case.corner, case.cells) and not _excess(case.corner, case.cells, case.pairs).any()
+    found = _candidates(case, _packings(case, starts, seed, rotate))
+    if start_legal:
+        found += [(compacted(case.corner, case.cells, case.pairs), case.cells), (case.corner, case.cells)]
+    corner, cells = min(found, key=lambda c: (_excess(*c, case.pairs).sum(), exact_cost(*c, case.pairs)))
+    return _result(blocks, nets, weights, case, corner[rank], cells[rank], start_legal)
+
+
+def _result(
+    blocks: Blocks, nets: Nets, weights: PlacementWeights, case: _Case, corner: np.ndarray, cells: np.ndarray, start_legal: bool
+) -> Placement:
+    """The placement about the middle of the start, in the numbering of `blocks`."""
+    x, y, width, height, power = (np.asarray(part, float) for part in blocks)
+    sides = np.stack([width, height], -1)
+    turned = (np.abs(cells - case.pairs.gap - sides) > 2 * GRID).any(-1)
+    bodies = cells - case.pairs.gap
+    low, high = corner.min(0), (corner + bodies).max(0)
+    middle = [(c + s / 2).max() / 2 + (c - s / 2).min() / 2 for c, s in ((x, width), (y, height))]
+    centre = corner + bodies / 2 + on_grid(np.asarray(middle) - (low + high) / 2)
+    sides = np.where(turned[:, None], sides[:, ::-1], sides)
+    placed = Blocks(*(jnp.asarray(part, dtype=float) for part in (centre[:, 0], centre[:, 1], sides[:, 0], sides[:, 1], power)))
+    excess = _excess(corner, cells, case.pairs)
+    missing = max(float(cells.prod(-1).sum() - case.pairs.room.prod()), 0.0)
+    costs = [placement_cost(b, nets, weights) for b in (placed, blocks)]
+    return Placement(placed, costs[0], costs[1], not excess.any(), start_legal, excess, missing)
