@@ -21,6 +21,7 @@ from codesign.metrics import Metrics
 from codesign.workload.training import Workload
 
 CHUNK, PARENTS, ROUNDS = 8192, 128, 24
+MICRO_BATCHES = (1, 2)
 DEGREES = {"tp": (1, 2, 4, 8, 16), "pp": (1, 2, 4, 8, 16), "cp": (1, 2, 4, 8, 16, 32), "ep": (8, 16, 32, 64, 128), "etp": (1, 2, 4, 8)}
 REPORTED = ("tokens_per_second", "manufacturing_cost", "capital_cost", "facility_power", "step_time", "package_cost")
 Score = Callable[[dict[str, np.ndarray]], np.ndarray]
@@ -36,10 +37,10 @@ class Best(NamedTuple):
     score: float
 
 
-def mappings(workload: Workload, devices: float, pods: np.ndarray, micro_batches: tuple[int, ...] = (1, 2)) -> dict[str, np.ndarray]:
-    """Every legal mapping on `devices`, with each pod size in which tensor groups are not cut."""
+def mappings(workload: Workload, devices: float, pods: np.ndarray, spanning: bool = False) -> dict[str, np.ndarray]:
+    """Every legal mapping on `devices`, with each pod size in which tensor groups are not cut; `spanning`: with context across pods."""
     names = [*DEGREES, "micro_batch", "pod"]
-    table = np.array(list(itertools.product(*DEGREES.values(), micro_batches, pods)), dtype=float)
+    table = np.array(list(itertools.product(*DEGREES.values(), MICRO_BATCHES, pods)), dtype=float)
     degrees = dict(zip(names, table.T, strict=True))
     degrees["dp"] = data_parallel_degree(degrees, devices)
     model, training = workload.model, workload.training
@@ -48,15 +49,17 @@ def mappings(workload: Workload, devices: float, pods: np.ndarray, micro_batches
     rules = legality(degrees, {name: np.full(len(table), float(value)) for name, value in shapes.items()})
     whole = (degrees["pod"] % degrees["tp"] == 0) | (degrees["tp"] % degrees["pod"] == 0)
     allowed = np.all(list(rules.values()), axis=0) & whole
+    if spanning:
+        allowed &= (degrees["tp"] * degrees["cp"] > degrees["pod"]) & (degrees["cp"] > 1)
     return {name: column[allowed] for name, column in degrees.items()}
 
 
 class System:
     """A design with its workload, and one compiled evaluation of everything that may vary."""
 
-    def __init__(self, design: Design, workload: Workload, paths: tuple[str, ...]) -> None:
-        """`paths` are numbers of the hardware that may vary beside the mapping."""
-        self.point, self.paths = (design, workload), paths
+    def __init__(self, design: Design, workload: Workload) -> None:
+        """The design is what everything that does not vary keeps."""
+        self.point = design, workload
         self.compiled = jax.jit(self._evaluate)
 
     def _evaluate(self, columns: dict[str, Any]) -> tuple[Metrics, Any]:
@@ -114,10 +117,18 @@ def _columns(
     return found | {path: np.full(len(which), value) for path, value in fixed.items()}
 
 
-def best(system: System, devices: float, free: dict[str, Free], fixed: dict[str, float], score: Score, pods: tuple[int, ...]) -> Best:
-    """The design of the highest score among the legal ones; the same seed every time."""
+def best(
+    system: System,
+    devices: float,
+    free: dict[str, Free],
+    fixed: dict[str, float],
+    score: Score,
+    pods: tuple[int, ...],
+    spanning: bool = False,
+) -> Best:
+    """The design of the highest score among the legal ones (see `mappings` for `spanning`); the same seed every time."""
     generator = np.random.default_rng(0)
-    legal = mappings(system.point[1], devices, np.array(pods, dtype=float))
+    legal = mappings(system.point[1], devices, np.array(pods, dtype=float), spanning)
     fixed = {"cluster.devices": devices} | fixed
     count = len(legal["dp"])
     which = np.concatenate([np.arange(count), generator.integers(0, count, 4 * CHUNK)])
@@ -134,6 +145,8 @@ def best(system: System, devices: float, free: dict[str, Free], fixed: dict[str,
         parents, width = generator.integers(0, len(order), CHUNK), 0.5 * 0.88**turn
         which = np.where(generator.random(CHUNK) < 0.3, generator.integers(0, count, CHUNK), held[1][parents])
         hardware = {path: free[path].moved(column[parents], generator, width) for path, column in held[2].items()}
+    if held is None or held[0][0] < 0:
+        raise ValueError(f"no legal design with {fixed}")
     columns = _columns(legal, held[1][:1], {path: column[:1] for path, column in held[2].items()}, fixed)
     reached, _ = system.evaluate(columns)
     values = {path: float(column[0]) for path, column in columns.items()}

@@ -106,7 +106,7 @@ def answers(point: Point) -> Any:
     fabric, group, ends = point
     tiers = fabric.all_to_all(group, ends), fabric.ring(group, ends), fabric.send(group, ends)
     bill = fabric.bill(ends)
-    return tiers, fabric.bisection(ends), bill.cost, bill.power, fabric.limits(ends), fabric.switching(group, group, ends)
+    return tiers, fabric.bisection(ends), bill.cost, bill.power, fabric.limits(ends), fabric.switching(group, group, group, ends)
 
 
 def time_and_price(point: Point) -> jax.Array:

@@ -228,6 +228,16 @@ def test_neighbouring_segments_of_one_use_are_one_strip():
     assert (strip.side, strip.start, strip.end) == ("top", pytest.approx(-5 * MM), pytest.approx(1 * MM))
 
 
+def test_lengths_of_short_strips_at_the_corners_of_a_die_keep_apart():
+    drawing = CASES["bare"]._replace(blocks=Blocks(*np.array([[0.0], [0.0], [0.03], [0.03], [1.0]])), package=(0.032, 0.032))
+    box = rectangles(drawing.blocks)[0]
+    for long in np.array([0.8, 1.2, 1.6, 2.0, 2.4, 3.0, 4.0]) * MM:
+        spots = [(side, start) for side in (box.bottom, box.top) for start in (box.left, box.right - long)]
+        pieces = [Segment(start, side, start + long, side, "memory") for side, start in spots]
+        pieces += [Segment(side, start, side, start + long, "optics") for side, start in spots]
+        test_texts_keep_clear_of_each_other_and_on_the_sheet(drawing._replace(shoreline=pieces), "kind")
+
+
 def test_fibres_leave_by_the_attach_where_there_is_one():
     lines = {}
     for fibres in (False, True):

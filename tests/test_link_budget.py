@@ -104,7 +104,7 @@ def test_leakage_bounds_the_sum_over_neighbours(wavelengths, width):
     middle = wavelengths // 2
     exact = sum(1 / (1 + (2 * (j - middle) / width) ** 2) for j in range(wavelengths) if j != middle)
     found = float(eye_penalties.comb_leakage(as_float(width * 1e11), as_float(1e11), as_float(wavelengths)))
-    assert exact * (1 - 1e-9) <= found <= 1.75 * exact + 1e-12
+    assert exact * (1 - 1e-9) <= found <= 1.8 * exact + 1e-12
 
 
 def test_leakage_of_an_endless_comb():
@@ -187,7 +187,7 @@ def test_laser_energy_is_monotone(name, path, sign):
 @pytest.mark.parametrize("name", RECEIVER_DRIVEN)
 def test_light_and_energy_grow_with_the_rate(name):
     """With noise that grows as its root, the energy per bit of thermal noise alone stays as it is: penalties make it grow."""
-    link = changed(ROWS[name], channel_spacing=5e11)
+    link = changed(ROWS[name], channel_spacing=5e11, photonics__noise_slope=0.5)
     faster = [changed(link, rate=factor * ROWS[name].rate) for factor in (1, 2, 4, 8)]
     assert np.all(np.diff([float(link_budget.lane_power(f)) for f in faster]) > 2.9)
     assert np.all(np.diff([lasers(f) for f in faster]) > -1e-9)

@@ -27,7 +27,7 @@ counts = pytest.mark.parametrize("times", TIMES)
 def layer(delay, times=2.0, predicted=1.0, slower=1.6, adaptive=0.0, factor=1.0):
     """Seconds lost by one layer."""
     windows = {name: tuple(jnp.asarray(factor * s) for s in pair) for name, pair in COMPUTING.items()}
-    circuits = Switching(*map(jnp.asarray, (delay, times, predicted, slower, adaptive, 0.0)))
+    circuits = Switching(*map(jnp.asarray, (delay, times, predicted, slower, adaptive, 0.0, 0.0)))
     return layer_switching_time(circuits, **windows, exchanges=jnp.asarray(EXCHANGES))
 
 

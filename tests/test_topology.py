@@ -72,7 +72,7 @@ def answers(network, ranks, ends):
     found = {f"{kind}.{part}": value for kind, tier in tiers.items() for part, value in tier._asdict().items()}
     bill = network.bill(ends)
     found |= {"bisection": network.bisection(ends), "cost": bill.cost, "power": bill.power}
-    found |= network.limits(ends)._asdict() | network.switching(ranks, ranks, ends)._asdict()
+    found |= network.limits(ends)._asdict() | network.switching(ranks, ranks, ranks, ends)._asdict()
     return dict(sorted(found.items()))  # as compiled functions return them
 
 

@@ -14,7 +14,9 @@ class Serialiser(eqx.Module):
 
     energy: Scalar = quantity("pJ/bit", "transmitter and receiver of one end", high=100)
     lane_rate: Scalar = quantity("Gb/s", "raw rate of one lane per direction", low=0.1, high=1e4)
-    lane_edge: Scalar = quantity("mm", "die edge of one lane, rows of macros behind each other counted; 0 where lanes lie below a die", high=10)
+    lane_edge: Scalar = quantity(
+        "mm", "die edge of one lane, rows of macros behind each other counted; 0 where lanes lie below a die", high=10
+    )
     lane_area: Scalar = quantity("mm2", "die area of one lane", high=100)
     reach: Scalar = quantity("m", "longest electrical span", low=1e-6, high=100)
 

@@ -22,6 +22,7 @@ from codesign.performance.passes import Passes
 from codesign.performance.roofline import Engine, Work, add, scale, stream
 from codesign.performance.saving import always, apart
 from codesign.performance.switching import layer_switching_time
+from codesign.topology.base import Switching
 from codesign.workload.training import Workload
 
 HOST_OPERATORS = 20.0
@@ -134,6 +135,12 @@ def optimizer_work(workload: Workload, mapping: Mapping, load: Load, device: Eng
     return stream(stored_parameters(workload, mapping, load, 1) * traffic, device)
 
 
+def _circuits(net: Network) -> Switching:
+    """How circuits of the fabric move for the groups of a mapping."""
+    place = net.placement
+    return net.fabric.switching(place.expert, place.context, place.pipeline, net.fabric_ends)
+
+
 def switching_time(workload: Workload, mapping: Mapping, found: dict[str, Kind], once: Scalar, net: Network) -> Scalar:
     """Seconds per MoE layer and micro-batch in which all-to-alls (`once` seconds per pass) wait for circuits."""
 
@@ -141,10 +148,10 @@ def switching_time(workload: Workload, mapping: Mapping, found: dict[str, Kind],
         """Forward, recomputed or not, and backward."""
         return total(found[n].work.time - found[n].backward for n in names), total(found[n].backward for n in names)
 
-    group, schedule = net.placement.expert, mapping.schedule
+    schedule = mapping.schedule
     exchanges = (2 + jnp.maximum(schedule.recompute_layer, schedule.recompute_experts)) * once
     attention = computing(("attention projections", "attention core", "norms and residuals", "shared experts and router"))
-    circuits = net.fabric.switching(group, net.placement.context, net.fabric_ends)
+    circuits = _circuits(net)
     return layer_switching_time(circuits, attention, computing(("experts",)), exchanges)
 
 
@@ -170,13 +177,13 @@ def _bubble(mapping: Mapping, found: dict[str, Kind], mean: Load, others: Scalar
 def training_step(workload: Workload, mapping: Mapping, part: Share, device: Engine, net: Network, launch_time: Scalar) -> Step:
     """One optimiser step of `workload` under `mapping`: seconds by cause, and the work of the mean device."""
     found, once = kinds(workload, mapping, part, device), layer_traffic(workload, mapping, part, net)
-    waiting = switching_time(workload, mapping, found, once["all-to-all"], net)
+    waiting, circuits = switching_time(workload, mapping, found, once["all-to-all"], net), _circuits(net)
 
     def stage(load: Load) -> tuple[dict[str, Scalar], Scalar]:
         """Seconds per micro-batch by cause, and the computing time under which nothing hides."""
         work = stage_work(found, load)
         visible, left = hide(stage_traffic(workload, mapping, once, load), work, mapping)
-        busy = {name: w.time for name, w in work.items()} | visible | {"circuit switching": load.moe * waiting}
+        busy = {name: w.time for name, w in work.items()} | visible | {"circuit switching": load.moe * waiting + circuits.sends * circuits.time}
         return busy | {"host": host_excess(mapping, load, total(busy.values()), launch_time)}, left
 
     sums = triple([total(stage(load)[0].values()) for load in part.stages.loads])

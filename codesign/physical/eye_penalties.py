@@ -4,10 +4,10 @@
     noise        -5 log10(1 - x^2),               x = 2 q (M - 1) sqrt(RIN 0.75 B) ER / (ER - 1)
 
 X is the light of the other N - 1 wavelengths that a Lorentzian drop filter lets through: the bracket sums
-1 / (1 + (2 j spacing / bandwidth)^2) over all neighbours j of an endless comb, and the factor bounds the sum
-of a comb of N from above (exact at N = 1). Where the eye is closed (an argument beyond 0.99) a penalty goes on
-along its tangent, so that it stays finite and still says which way is better. Ignored: beating of crosstalk
-with the signal, and that inner eyes of several levels are smaller.
+1 / (1 + (2 j spacing / bandwidth)^2) over all neighbours j of an endless comb, and the factor bounds the
+sum of a comb of N from above (exact at N = 1). Where the eye is closed (an argument y beyond 0.99) a penalty
+goes on as 20 + 10 log10(1 + 100 (y - 0.99)), with the same slope, so that it stays finite and still says which
+way is better. Ignored: beating of crosstalk with the signal, and that inner eyes of several levels are smaller.
 """
 
 import math
@@ -22,9 +22,9 @@ CLOSED = 0.99
 
 
 def closing(share: Scalar) -> Scalar:
-    """-10 log10(1 - share) [dB], along its tangent beyond a share of 0.99."""
+    """-10 log10(1 - share) [dB], and beyond a share of 0.99 a logarithm that grows on from there."""
     inside = jnp.minimum(share, CLOSED)
-    return -10 * (jnp.log1p(-inside) - (share - inside) / (1 - CLOSED)) / math.log(10)
+    return 10 * (jnp.log1p((share - inside) / (1 - CLOSED)) - jnp.log1p(-inside)) / math.log(10)
 
 
 def upper_level(extinction: Scalar) -> Scalar:
@@ -36,7 +36,7 @@ def comb_leakage(bandwidth: Scalar, spacing: Scalar, wavelengths: Scalar) -> Sca
     """X: light of all other wavelengths through one drop filter over that of its own.
 
     >>> round(float(comb_leakage(jnp.asarray(56e9), jnp.asarray(200e9), jnp.asarray(8.0))), 4)
-    0.0555
+    0.0557
     """
     width = math.pi * bandwidth / (2 * spacing)
     small = width < 1e-2

@@ -74,4 +74,3 @@ def comb_limit(optical: OpticalLink) -> Scalar:
 def ring_power(offset: Scalar, warming: Scalar, drift: Scalar, efficiency: Scalar) -> Scalar:
     """Heater power of one ring [W]: (fabrication offset [m] + warming [K] x drift [m/K]) / tuning efficiency [m/W]."""
     return (offset + warming * drift) / efficiency
-

@@ -5,9 +5,14 @@ import itertools
 import json
 from typing import Any
 
+import jax
+
 from codesign.constraints import CONSTRAINTS
 from codesign.report.charts import breakdown_bars, free_names, parallel_coordinates, reference_value, tornado, with_unit
 from codesign.report.findings import designs_at, findings, rounding_text, spread_rows
+from codesign.report.floorplan import floorplan_svg
+from codesign.report.package_drawing import package_drawing
+from codesign.report.rebuild import design_of
 from codesign.report.run import Run
 from codesign.report.svg import PALETTE, Mark, Series, scatter
 
@@ -25,6 +30,8 @@ p{margin:4px 0 10px;max-width:90ch}
 .tile b{font-size:24px;display:block}
 .short{padding-left:34px}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(480px,1fr));gap:14px}
+.floorplan{margin-bottom:14px}
+.floorplan svg{width:100%;height:auto;display:block}
 svg.scatter{width:100%;height:auto;display:block}
 svg.scatter text{font:11.5px system-ui,sans-serif;fill:var(--soft)}
 svg.scatter .label{font-size:13px;fill:var(--ink)}
@@ -106,6 +113,19 @@ def _table(run: Run) -> str:
     return f'<div class="card scroll"><table><tr>{head}</tr>{rows}</table></div>'
 
 
+def _packages(run: Run) -> str:
+    """Floorplans of the best designs, one card each."""
+    best: dict[str, list[str]] = {}
+    for aim in run.manifest["objectives"]:
+        best.setdefault(run.manifest["best"][aim["name"]], []).append(f"best {aim['label']}")
+    cards = []
+    for name, aims in best.items():
+        with jax.enable_x64(True):
+            drawing = package_drawing(*design_of(run, run.columns["id"].index(name)), f"{name}: {', '.join(aims)}")
+        cards.append(f'<div class="card floorplan">{floorplan_svg(drawing, "power density")}</div>')
+    return "".join(cards)
+
+
 def _limits(run: Run) -> str:
     """How many designs of the front stand at each limit (within one per cent of its bound)."""
     rows = []
@@ -137,6 +157,12 @@ def _section(title: str, text: str, body: str) -> str:
     return f"<h2>{title}</h2>" + (f"<p class='soft'>{text}</p>" if text else "") + body
 
 
+def _packaging_text(run: Run) -> str:
+    """Which constants the costs of packages come from."""
+    constants = html.escape(run.manifest["labels"].get("packaging", "those of the study"))
+    return f"To scale, plainly arranged. Cost constants of the base: {constants}; manufacturing cost and market price are both in the table."
+
+
 def _card(name: str) -> str:
     return f"<div class='card'><div id='{name}'></div></div>"
 
@@ -155,6 +181,7 @@ def _sections(run: Run, first: str) -> list[str]:
         _section("What the designs choose", "Drag along an axis to keep the designs that pass through it.", _card("parallel")),
         _section("Where the step time goes", "", _card("breakdown")),
         _section(f"Which constant moves the fastest design ({first})", moves, _card("tornado")),
+        _section("The packages of the best designs", _packaging_text(run), _packages(run)),
         _section("Limits the front leans on", "", _limits(run)),
         _section("Designs along the front", "", _table(run)),
         _section("Conditions", "", _conditions(run)),

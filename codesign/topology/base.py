@@ -54,7 +54,7 @@ class Switching(NamedTuple):
     them forward; `predicted` 1 if the first one is started ahead, before its traffic is known;
     `slower` is the all-to-all on circuits left as they were over that on rearranged ones, and
     `adaptive` 1 leaves them where that is faster. `turns` are further changes per layer and
-    micro-batch, from one kind of traffic to another, that everything waits for.
+    micro-batch, `sends` per micro-batch, from one kind of traffic to another, that everything waits for.
     """
 
     time: Scalar
@@ -63,6 +63,7 @@ class Switching(NamedTuple):
     slower: Scalar
     adaptive: Scalar
     turns: Scalar
+    sends: Scalar
 
 
 class Topology(eqx.Module):
@@ -99,7 +100,7 @@ class Topology(eqx.Module):
     def limits(self, ends: Endpoints) -> Limits:
         """What the network demands of its parts."""
 
-    def switching(self, group: Group, context: Group, ends: Endpoints) -> Switching:
-        """Rearrangement before an all-to-all of `group`, and between it and rings of `context`; none where circuits do not move."""
+    def switching(self, group: Group, context: Group, chain: Group, ends: Endpoints) -> Switching:
+        """Rearrangement before an all-to-all of `group`, and between it, rings of `context` and a `chain`; none where circuits stay."""
         zero = jnp.zeros_like(ends.devices)
-        return Switching(zero, zero, zero, 1 + zero, zero, zero)
+        return Switching(zero, zero, zero, 1 + zero, zero, zero, zero)

@@ -56,6 +56,6 @@ class Choice(Topology):
         """Those of the member."""
         return self._chosen(lambda m: m.limits(ends))
 
-    def switching(self, group: Group, context: Group, ends: Endpoints) -> Switching:
+    def switching(self, group: Group, context: Group, chain: Group, ends: Endpoints) -> Switching:
         """That of the member."""
-        return self._chosen(lambda m: m.switching(group, context, ends))
+        return self._chosen(lambda m: m.switching(group, context, chain, ends))

@@ -115,8 +115,8 @@ class OpticalCircuits(Topology):
         span = ends.site.row_span(jnp.minimum(self.switch.radix / (2 * (1 - self.optical_share)), ends.devices))
         return limits(capacity, span, trunk, circuits=(used, self.circuit.ports))
 
-    def switching(self, group: Group, context: Group, ends: Endpoints) -> Switching:
+    def switching(self, group: Group, context: Group, chain: Group, ends: Endpoints) -> Switching:
         """None while the group has no choice: fewer than two other pods in its region."""
         choice = jnp.clip(self.peers(group) - 1, 0.0, 1.0)
         slower = self.stale_unevenness / self.unevenness
-        return Switching(self.circuit.switching_time * choice, self.rearrangements, self.predicted, slower, self.adaptive, 0.0 * choice)
+        return Switching(self.circuit.switching_time * choice, self.rearrangements, self.predicted, slower, self.adaptive, 0.0 * choice, 0.0 * choice)

@@ -9,8 +9,9 @@ arXiv 2604.18909), which costs changes of circuits in every layer:
 
 The ports are the optics of the packages themselves, without interface cards. h is the mean hops over the
 circulant that the ports of a phase form among the pods of a group, 1 where there is a port for every peer.
-Changes are needed only where both kinds of group span pods, and nothing hides them. Chains (pipeline) use
-the circuits of the rings; changing to those is ignored.
+Changes are needed only where both kinds of group span pods, and nothing hides them. Chains (pipeline) have the
+share of the rings, and with reuse four changes per micro-batch; gradients at the end of a step need two more,
+which are ignored.
 """
 
 import jax.numpy as jnp
@@ -78,8 +79,10 @@ class PhasedRails(Topology):
         capacity = ends.pod * self.circuit.ports
         return limits(capacity, ends.site.hall_span(ends.devices), circuits=(ends.nodes, self.circuit.ports))
 
-    def switching(self, group: Group, context: Group, ends: Endpoints) -> Switching:
-        """Changes that everybody waits for, where context and expert groups both span pods."""
+    def switching(self, group: Group, context: Group, chain: Group, ends: Endpoints) -> Switching:
+        """Changes that everybody waits for: for rings and for a chain's two sends and back, where they and experts both span pods."""
         zero = jnp.zeros_like(ends.devices)
-        both = jnp.clip(group.domains - 1, 0.0, 1.0) * jnp.clip(context.domains - 1, 0.0, 1.0)
-        return Switching(self.circuit.switching_time, zero, zero, 1 + zero, zero, self.reuse * self.changes * both)
+        apart = jnp.clip(group.domains - 1, 0.0, 1.0)
+        turns = self.reuse * self.changes * apart * jnp.clip(context.domains - 1, 0.0, 1.0)
+        sends = self.reuse * 4 * apart * jnp.clip(chain.domains - 1, 0.0, 1.0)
+        return Switching(self.circuit.switching_time, zero, zero, 1 + zero, zero, turns, sends)

@@ -102,9 +102,9 @@ class Tiered(Topology):
         tightest = [_tighter(*pair) for pair in zip(a[2::2], a[3::2], b[2::2], b[3::2], strict=True)]
         return Limits(whole, jnp.maximum(a.host_span, b.host_span), *(value for pair in tightest for value in pair))
 
-    def switching(self, group: Group, context: Group, ends: Endpoints) -> Switching:
+    def switching(self, group: Group, context: Group, chain: Group, ends: Endpoints) -> Switching:
         """That of the near network."""
-        return self.near.switching(self._near_group(group), self._near_group(context), self._ends(ends)[0])
+        return self.near.switching(*map(self._near_group, (group, context, chain)), self._ends(ends)[0])
 
 
 def _tighter(demand: Scalar, bound: Scalar, other: Scalar, its_bound: Scalar) -> tuple[Scalar, Scalar]:

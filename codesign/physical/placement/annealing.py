@@ -1,10 +1,10 @@
 """Which neighbouring order of the blocks packs better?
 
 Short simulated annealing over sequence pairs from the orders of the relaxed starts: two blocks are exchanged in
-one or both orders, a block is put next to another (mostly one that it talks to), or turned by 90 degrees. The best packing seen is kept.
+one or both orders, a block is put next to another (mostly one that it talks to), or turned by 90 degrees. The best packing seen
+is kept. Arrays are (n, s) for s independent chains, which the processor works on side by side.
 """
 
-import functools
 from typing import NamedTuple
 
 import jax
@@ -16,10 +16,14 @@ from codesign.physical.placement.orders import orders_of, packed
 
 EXCESS = 4.0
 """Cost per relative length outside the outline."""
+DICE = 8
+"""Uniform numbers that one move takes."""
+BESIDE, BOTH, TURN = 0.4, 0.6, 0.9
+"""Moves by the first die: put beside a block, exchange in both orders, exchange in one, turn."""
 
 
 class Packing(NamedTuple):
-    """Ranks in both orders and whether a block is turned, (n,), with their cost."""
+    """Ranks in both orders and whether a block is turned, (n, s), with the cost of the packing (s,)."""
 
     first: Scalar
     second: Scalar
@@ -27,77 +31,78 @@ class Packing(NamedTuple):
     cost: Scalar
 
 
-def packing_cost(first: Scalar, second: Scalar, turned: Scalar, problem: Problem) -> Scalar:
-    """Total cost of the packing towards the origin, plus what sticks out of the outline."""
-    width, height = jnp.where(turned, problem.height, problem.width), jnp.where(turned, problem.width, problem.height)
+def sides_of(turned: Scalar, problem: Problem) -> tuple[Scalar, Scalar]:
+    """Width and height (n, s) of the cells."""
+    width, height = problem.width[:, None], problem.height[:, None]
+    return jnp.where(turned, height, width), jnp.where(turned, width, height)
+
+
+def packing_of(first: Scalar, second: Scalar, turned: Scalar, problem: Problem) -> Packing:
+    """With its cost: the total when packed towards the origin, plus what sticks out of the outline."""
+    width, height = sides_of(turned, problem)
     right, top = packed(first, second, width, height)
-    sides = jnp.stack([right.max(), top.max()])
-    beyond = jnp.maximum(sides / problem.room - 1, 0.0).sum()
-    return total_cost(right - width / 2, top - height / 2, sides, problem) + EXCESS * beyond
+    sides = jnp.stack([right.max(0), top.max(0)])
+    beyond = jnp.maximum(sides / problem.room[:, None] - 1, 0.0).sum(0)
+    cost = total_cost(right - width / 2, top - height / 2, sides, problem) + EXCESS * beyond
+    return Packing(first, second, turned, cost)
+
+
+def _rank_of(rank: Scalar, block: Scalar) -> Scalar:
+    return jnp.take_along_axis(rank, block[None], 0)[0]
 
 
 def _exchanged(rank: Scalar, one: Scalar, other: Scalar) -> Scalar:
-    here, there = jnp.arange(rank.shape[0]) == one, jnp.arange(rank.shape[0]) == other
-    a, b = (rank * here).sum(), (rank * there).sum()
-    return jnp.where(here, b, jnp.where(there, a, rank))
+    index = jnp.arange(rank.shape[0])[:, None]
+    return jnp.where(index == one, _rank_of(rank, other), jnp.where(index == other, _rank_of(rank, one), rank))
 
 
 def _moved(rank: Scalar, one: Scalar, target: Scalar) -> Scalar:
     """`one` takes the rank `target`; those between make room."""
-    here = jnp.arange(rank.shape[0]) == one
-    source = (rank * here).sum()
-    shift = ((rank < source) & (rank >= target)).astype(rank.dtype) - ((rank > source) & (rank <= target))
-    return jnp.where(here, target, rank + shift)
+    source = _rank_of(rank, one)
+    down = (rank > source) & (rank <= target)
+    up = (rank < source) & (rank >= target)
+    return jnp.where(rank == source, target, rank - down.astype(rank.dtype) + up.astype(rank.dtype))
 
 
-def _neighbour(state: Packing, dice: Scalar, partners: Scalar, problem: Problem, rotate: Scalar) -> Packing:
-    """A random move; `dice` (7,) are uniform numbers, `partners` (n, n) cumulative shares of the blocks to stand next to."""
-    count, index = problem.count, jnp.arange(state.first.shape[0])
-    one = jnp.floor(dice[1] * count).astype(int)
-    any_other = jnp.floor(dice[2] * count).astype(int)
-    partner = jnp.minimum((partners[one] < dice[3]).sum(), count.astype(int) - 1)
-    kind = dice[0]
-    other = jnp.where((kind < 0.4) & (dice[4] < 0.7), partner, any_other)
+def neighbour(now: Packing, dice: Scalar, partners: Scalar, problem: Problem, rotate: Scalar) -> Packing:
+    """A random move; `dice` (DICE, s) are uniform numbers, rows of `partners` (n, n) cumulative odds of the blocks to stand beside."""
+    count = problem.count.astype(jnp.int32)
+    kind, which, bond = dice[0], dice[1], dice[2]
+    one, other = (jnp.minimum((dice[k] * count).astype(jnp.int32), count - 1) for k in (3, 4))
+    partner = jnp.minimum((partners[one] < dice[4][:, None]).sum(1, dtype=jnp.int32), count - 1)
+    other = jnp.where((kind < BESIDE) & (bond < 0.7), partner, other)
 
-    def placed(rank: Scalar, die: Scalar) -> Scalar:
-        beside = (rank * (index == other)).sum() + jnp.floor(3 * die).astype(rank.dtype) - 1
-        target = jnp.clip(beside, 0, count.astype(rank.dtype) - 1)
-        return jnp.where(kind < 0.4, _moved(rank, one, target), _exchanged(rank, one, other))
+    def changed(rank: Scalar, die: Scalar, here: Scalar) -> Scalar:
+        target = jnp.clip(_rank_of(rank, other) + (3 * die).astype(jnp.int32) - 1, 0, count - 1)
+        new = jnp.where(kind < BESIDE, _moved(rank, one, target), _exchanged(rank, one, other))
+        return jnp.where(here, new, rank)
 
-    turn = (kind >= 0.9) & rotate
-    both = kind < 0.6
-    first = jnp.where(~turn & (both | (dice[4] < 0.5)), placed(state.first, dice[5]), state.first)
-    second = jnp.where(~turn & (both | (dice[4] >= 0.5)), placed(state.second, dice[6]), state.second)
-    turned = jnp.where(turn & (index == one), ~state.turned, state.turned)
-    return Packing(first, second, turned, packing_cost(first, second, turned, problem))
+    turn = (kind >= TURN) & rotate
+    first = changed(now.first, dice[5], ~turn & ((kind < BOTH) | (which < 0.5)))
+    second = changed(now.second, dice[6], ~turn & ((kind < BOTH) | (which >= 0.5)))
+    turned = now.turned ^ (turn & (jnp.arange(now.first.shape[0])[:, None] == one))
+    return packing_of(first, second, turned, problem)
 
 
-def annealed(start: Packing, dice: Scalar, partners: Scalar, heat: tuple[Scalar, Scalar], problem: Problem, rotate: Scalar) -> Packing:
-    """The best packing of one chain with as many steps as `dice` (steps, 8) has rows; `heat` is the first and last temperature."""
-    steps = dice.shape[0]
+def annealed(start: Packing, keys: Scalar, partners: Scalar, cooling: tuple[float, float, int], problem: Problem, rotate: Scalar) -> Packing:
+    """The best packing that each chain saw; `cooling` is the first and last temperature and the number of steps; keys (s,)."""
+    hot, cold, steps = cooling
+    dice = jax.vmap(lambda key: jax.random.uniform(key, (steps, DICE), problem.width.dtype), out_axes=-1)(keys)
 
     def step(number: Scalar, chain: tuple[Packing, Packing]) -> tuple[Packing, Packing]:
         now, best = chain
-        temperature = heat[0] * (heat[1] / heat[0]) ** (number / steps)
-        new = _neighbour(now, dice[number], partners, problem, rotate)
+        temperature = hot * (cold / hot) ** (number / steps)
+        new = neighbour(now, dice[number], partners, problem, rotate)
         accept = new.cost <= now.cost - temperature * jnp.log(jnp.maximum(dice[number, 7], 1e-9))
-        now = jax.tree.map(functools.partial(jnp.where, accept), new, now)
-        return now, jax.tree.map(functools.partial(jnp.where, now.cost < best.cost), now, best)
+        now = jax.tree.map(lambda a, b: jnp.where(accept, a, b), new, now)
+        better = now.cost < best.cost
+        return now, jax.tree.map(lambda a, b: jnp.where(better, a, b), now, best)
 
     return jax.lax.fori_loop(0, steps, step, (start, start))[1]
 
 
-@functools.partial(jax.jit, static_argnames="steps")
-def annealed_starts(
-    centres: Scalar, turned: Scalar, partners: Scalar, heat: tuple[Scalar, Scalar], problem: Problem, rotate: Scalar, key: Scalar, steps: int
-) -> Packing:
-    """The best packing of one chain from each start, centres (s, n, 2) that may overlap and turned (s, n)."""
-
-    def chain(centre: Scalar, turn: Scalar, seed: Scalar) -> Packing:
-        width, height = jnp.where(turn, problem.height, problem.width), jnp.where(turn, problem.width, problem.height)
-        first, second = orders_of(centre, width, height)
-        dice = jax.random.uniform(seed, (steps, 8), problem.width.dtype)
-        start = Packing(first, second, turn, packing_cost(first, second, turn, problem))
-        return annealed(start, dice, partners, heat, problem, rotate)
-
-    return jax.vmap(chain)(centres, turned, jax.random.split(key, centres.shape[0]))
+def packing_at(centres: Scalar, turned: Scalar, problem: Problem) -> Packing:
+    """Packings in the orders of blocks at centres (s, n, 2), which may overlap; turned (s, n)."""
+    width, height = sides_of(turned.T, problem)
+    first, second = jax.vmap(orders_of, in_axes=(0, 1, 1), out_axes=1)(centres, width, height)
+    return packing_of(first, second, turned.T, problem)

@@ -8,6 +8,7 @@ layers, wire congestion and the direction in which a block's interface points ar
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -75,7 +76,7 @@ def heat_pairs(power: np.ndarray) -> np.ndarray:
 
 def spreading(squared: Scalar, length: Scalar | float) -> Scalar:
     """How much a source warms a place at the squared distance d2: 1 / sqrt(1 + d2 / length2), one at the source itself."""
-    return 1 / jnp.sqrt(1 + squared / length**2)
+    return jax.lax.rsqrt(1 + squared / length**2)
 
 
 def hot_spots(blocks: Blocks, length: float) -> Scalar:
@@ -101,7 +102,12 @@ def placement_cost(blocks: Blocks, nets: Nets, weights: PlacementWeights) -> Pla
 
 
 def total_cost(x: Scalar, y: Scalar, sides: Scalar, problem: Problem) -> Scalar:
-    """The total of centres x, y (n,) inside a rectangle of `sides` (2,), in units of L."""
-    across, along = jnp.abs(x[:, None] - x), jnp.abs(y[:, None] - y)
-    pairs = problem.wires * (across + along) + problem.heats * spreading(across**2 + along**2, problem.reach)
-    return pairs.sum() + problem.area * jnp.prod(sides - problem.gap)
+    """The totals (s,) of s placements, centres x, y (n, s) inside rectangles of `sides` (2, s), in units of L."""
+
+    def row(i: Scalar, pairs: Scalar) -> Scalar:
+        across, along = jnp.abs(x - x[i]), jnp.abs(y - y[i])
+        warmed = spreading(across**2 + along**2, problem.reach)
+        return pairs + problem.wires[i][:, None] * (across + along) + problem.heats[i][:, None] * warmed
+
+    pairs = jax.lax.fori_loop(0, x.shape[0], row, jnp.zeros_like(x))  # row by row: all pairs of all chains would leave the cache
+    return pairs.sum(0) + problem.area * jnp.prod(sides - problem.gap, axis=0)

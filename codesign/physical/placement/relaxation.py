@@ -4,8 +4,6 @@ A smooth stand-in for the cost is descended by Adam while overlap and leaving th
 stand-in sharper, as in analytical placement (ePlace, DOI 10.1145/2699873, for many cells; pairs are cheap for a few dozen).
 """
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import optax
@@ -70,10 +68,3 @@ def relaxed(centres: Scalar, turned: Scalar, problem: Problem) -> Scalar:
         return now + change, memory
 
     return jax.lax.fori_loop(0, STEPS, step, (centres, optimiser.init(centres)))[0]
-
-
-@jax.jit
-@functools.partial(jax.vmap, in_axes=(0, 0, None))
-def relaxed_starts(centres: Scalar, turned: Scalar, problem: Problem) -> Scalar:
-    """`relaxed` for many starts (s, n, 2) at once."""
-    return relaxed(centres, turned, problem)

@@ -3,24 +3,27 @@
 Many starts are relaxed together, their orders annealed, the best packings compacted exactly; the plain start is one of them.
 """
 
+import functools
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from codesign.fields import Scalar
 from codesign.physical.blocks import Blocks, Nets
-from codesign.physical.placement.annealing import Packing, annealed_starts
+from codesign.physical.placement.annealing import Packing, annealed, packing_at
 from codesign.physical.placement.compaction import GRID, Pairs, compacted, exact_cost, on_grid, packed_exactly
 from codesign.physical.placement.cost import PlacementCost, PlacementWeights, Problem, heat_pairs, placement_cost, traffic_matrix
-from codesign.physical.placement.relaxation import relaxed_starts
+from codesign.physical.placement.relaxation import relaxed
 
 SIZES = (8, 16, 24, 32, 40)
 """Numbers of blocks for which programs are compiled; above, multiples of 16."""
 TOLERANCE = 1e-12
 """What counts as no overlap in the start, and as inside the outline [m]."""
-STEPS, FINALISTS = 2000, 6
-TEMPERATURES = (0.01, 0.0002)
+COOLING = (0.01, 0.0002, 10000)
+"""First and last temperature [cost], and steps of a chain."""
+FINALISTS = 6
 
 
 class Placement(NamedTuple):
@@ -92,20 +95,27 @@ def _starts(case: _Case, size: int, starts: int, rotate: bool, draw: np.random.G
     return np.pad(centres, ((0, 0), (0, size - count), (0, 0))), np.pad(turned, ((0, 0), (0, size - count)))
 
 
+@functools.partial(jax.jit, static_argnames="cooling")
+def annealed_starts(
+    centres: Scalar, turned: Scalar, keys: Scalar, partners: Scalar, problem: Problem, rotate: Scalar, cooling: tuple[float, float, int]
+) -> Packing:
+    """One chain from each start; the orders of the first start are taken before it is relaxed."""
+    moved = jax.vmap(relaxed, in_axes=(0, 0, None))(centres, turned, problem).at[0].set(centres[0])
+    return annealed(packing_at(moved, turned, problem), keys, partners, cooling, problem, rotate)
+
+
 def _packings(case: _Case, starts: int, seed: int, rotate: bool) -> Packing:
-    """The best packing of the chain from every start; the first chain begins with the plain start as it is."""
+    """The best packing of the chain from every start."""
     count = len(case.cells)
     size = next((s for s in SIZES if s >= count), -(-count // 16) * 16)
     problem = _problem(case, size)
     draw = np.random.default_rng(seed)
-    plain, turned = (jnp.asarray(part) for part in _starts(case, size, starts, rotate, draw))
-    plain = plain.astype(jnp.float32)
-    centres = relaxed_starts(plain, turned, problem).at[0].set(plain[0])
+    centres, turned = _starts(case, size, starts, rotate, draw)
     wires = case.pairs.wires + 1e-12
     partners = np.pad(np.cumsum(wires / wires.sum(1, keepdims=True), 1), ((0, size - count),) * 2, constant_values=2.0)
-    heat = tuple(jnp.float32(t) for t in TEMPERATURES)
-    key = jax.random.key(int(draw.integers(2**31)))
-    return annealed_starts(centres, turned, jnp.asarray(partners, jnp.float32), heat, problem, jnp.asarray(rotate), key, STEPS)
+    keys = jax.random.split(jax.random.key(int(draw.integers(2**31))), starts)
+    floats = (jnp.asarray(part, jnp.float32) for part in (centres, partners))
+    return annealed_starts(next(floats), jnp.asarray(turned), keys, next(floats), problem, jnp.asarray(rotate), COOLING)
 
 
 def _excess(corner: np.ndarray, cells: np.ndarray, pairs: Pairs) -> np.ndarray:
@@ -122,7 +132,7 @@ def _overlaps(corner: np.ndarray, cells: np.ndarray) -> bool:
 def _candidates(case: _Case, packings: Packing) -> list[tuple[np.ndarray, np.ndarray]]:
     """Corners and sides of cells of the best different packings, compacted."""
     count = len(case.cells)
-    first, second, turned = (np.asarray(part)[:, :count] for part in packings[:3])
+    first, second, turned = (np.asarray(part)[:count].T for part in packings[:3])
     found = []
     for chain in np.argsort(np.asarray(packings.cost))[:FINALISTS]:
         cells = np.where(turned[chain][:, None], case.cells[:, ::-1], case.cells)
@@ -136,7 +146,7 @@ def place(
     outline: tuple[float, float],
     gap: float = 0.0,
     weights: PlacementWeights | None = None,
-    starts: int = 32,
+    starts: int = 16,
     seed: int = 0,
     rotate: bool = True,
 ) -> Placement:

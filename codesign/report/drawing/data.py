@@ -9,7 +9,7 @@ from codesign.physical.blocks import KINDS, Blocks
 
 USES = ("memory", "optics", "serialisers", "die to die", "free")
 """What a piece of die edge can serve."""
-EXTENSIVE = ("die", "io")
+EDGED = ("die", "io")
 """Kinds whose edges are shoreline."""
 
 

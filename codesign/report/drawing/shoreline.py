@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from codesign.report.drawing.colours import USE_FILL
-from codesign.report.drawing.data import EXTENSIVE, USES, FloorplanDrawing, Rectangle, Segment, rectangles
+from codesign.report.drawing.data import EDGED, USES, FloorplanDrawing, Rectangle, Segment, rectangles
 from codesign.report.drawing.ink import GROUND, LINE, SOFT, element, number, text, text_width
 from codesign.report.drawing.view import View
 
@@ -57,7 +57,7 @@ def _sides(block: Rectangle, along_x: bool) -> list[tuple[str, float, float, flo
 def strips(drawing: FloorplanDrawing) -> list[Strip]:
     """Segments on their dies, neighbours of one use joined; a segment given twice between two dies goes to both."""
     blocks = rectangles(drawing.blocks)
-    dies = [i for i, kind in enumerate(drawing.kinds) if kind in EXTENSIVE]
+    dies = [i for i, kind in enumerate(drawing.kinds) if kind in EDGED]
     seen: dict[tuple[float, ...], int] = defaultdict(int)
     found: dict[tuple[int, str, str, float], list[tuple[float, float]]] = defaultdict(list)
     for x0, y0, x1, y1, use in drawing.shoreline:
