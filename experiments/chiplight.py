@@ -145,7 +145,7 @@ def main() -> int:
     found = systems()
     rows = [*closed_form_rows(), *descent_rows(), *system_rows(found), *railx_rows(found), *h100_rows(found)]
     spread = best(found.chiplet, DEVICES, {}, HALVES | {OUT: found.chiplight.values[OUT]}, throughput, (8,), spanning=True)
-    rows += model_rows(found.chiplet, spread.values) + insight_rows(found.chiplet, found.chiplight, found.railx)
+    rows += model_rows(found.chiplet, spread.values) + insight_rows(found.chiplet, found.servers, found.chiplight, found.railx, found.h100)
     return show("ChipLight: packages of dies whose optical ports phases share (arXiv 2604.18909)", rows, ASSUMPTIONS, arguments.json)
 
 

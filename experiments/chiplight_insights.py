@@ -61,32 +61,33 @@ def overlap_rows(system: System, light: Best) -> list[Row]:
     ]
 
 
-def size_rows(system: System, light: Best) -> list[Row]:
-    """Gains of sharing the ports shrink on small clusters (one sequence per device and step, circuit switches of any size)."""
+def size_rows(system: System, servers: System, light: Best, old: Best) -> list[Row]:
+    """Gains over H100 servers shrink on small clusters (one sequence per device and step, circuit switches of any size)."""
     rows, gains = [], []
-    for devices in (256.0, 512.0, 1024.0, 2048.0, 4096.0):
-        scaled = System(*with_values(*system.point, {"workload.training.global_batch": as_float(devices)}))
-        base, pods = {p: v for p, v in hardware(light).items() if p not in (REUSE, SHARE)}, (int(light.values[POD]),)
-        base |= {"cluster.fabric.circuit.ports": 1024.0}
-        on = best(scaled, devices, {}, base | {REUSE: 1.0, SHARE: 0.5}, throughput, pods)
-        halves = best(scaled, devices, {}, base | {REUSE: 0.0, SHARE: 0.5}, throughput, pods)
-        gains.append(on.score / halves.score)
-        rows.append(Row(f"I3.{devices:.0f}", f"reuse over ports in halves, the same package, {devices:.0f} dies", "x", None, gains[-1]))
-    return [*rows, sign("I3.sign", "gain at 256 over gain at 4,096 dies (shrinks)", "x", gains[0] / gains[-1], False, 1.0)]
+    for devices in (128.0, 256.0, 1024.0, 2048.0):
+        scores = []
+        for machine, one, more in ((system, light, {"cluster.fabric.circuit.ports": 1024.0}), (servers, old, {})):
+            scaled = System(*with_values(*machine.point, {"workload.training.global_batch": as_float(devices)}))
+            scores.append(best(scaled, devices, {}, hardware(one) | more, throughput, (int(one.values[POD]),)).reached)
+        mine, theirs = (reached["tokens_per_second"] / reached["manufacturing_cost"] for reached in scores)
+        gains.append(mine / theirs)
+        rows.append(Row(f"I3.{devices:.0f}", f"over H100 at equal manufacturing cost, {devices:.0f} devices", "x", None, gains[-1]))
+    return [*rows, sign("I3.sign", "gain at 128 over gain at 2,048 devices (shrinks)", "x", gains[0] / gains[-1], False, 1.0)]
 
 
 LIMITS = {
     "cluster.device.package.packaging.largest_carrier_area": 1.0,
     "cluster.device.package.area_limit": 1.0,
     "cluster.device.package.power_limit": 1e5,
+    "cluster.fabric.circuit.ports": 1024.0,
 }
-"""Packages of any size, to see what they would bring."""
+"""Packages and circuit switches of any size, to see what they would bring."""
 
 
 def package_rows(system: System, rail: Best) -> list[Row]:
     """A larger package with thinner die-to-die links: die-to-die traffic takes the place of the optical one."""
     rows, found = [], []
-    for pods, rows_of, rate in ((4, 2.0, "8 Tb/s"), (8, 2.0, "4 Tb/s"), (16, 4.0, "2 Tb/s"), (16, 4.0, "8 Tb/s")):
+    for pods, rows_of, rate in ((4, 2.0, "8 Tb/s"), (8, 2.0, "4 Tb/s"), (16, 2.0, "2 Tb/s"), (16, 2.0, "8 Tb/s")):
         fixed = hardware(rail) | LIMITS | {UP: parse_quantity(rate, "Tb/s"), ROWS: rows_of, REUSE: 1.0}
         one = best(system, 1024.0, {}, fixed, throughput, (pods,))
         terms = {name: float(value) for name, value in evaluate(one.design, one.workload).breakdown.items()}
@@ -147,7 +148,7 @@ def topology_rows(system: System, light: Best) -> list[Row]:
     return rows
 
 
-def insight_rows(system: System, light: Best, rail: Best) -> list[Row]:
+def insight_rows(system: System, servers: System, light: Best, rail: Best, old: Best) -> list[Row]:
     """All insights."""
-    rows = [*switching_rows(system, light), *overlap_rows(system, light), *size_rows(system, light)]
+    rows = [*switching_rows(system, light), *overlap_rows(system, light), *size_rows(system, servers, light, old)]
     return [*rows, *package_rows(system, rail), *edge_rows(light), *topology_rows(system, light)]

@@ -82,6 +82,11 @@ def memory_edge_supply(cluster: Cluster) -> Scalar:
     return 2 * row_width(cluster)
 
 
+def most_stacks(cluster: Cluster) -> Scalar:
+    """Whole stacks that both long sides hold: 2 floor(W / edge)."""
+    return 2 * jnp.floor(row_width(cluster) / cluster.device.package.memory.edge * (1 + 1e-9))
+
+
 def _edge(cluster: Cluster, inside: bool) -> Scalar:
     """Die edge of the serialisers of ports that stay inside the package, or of those that leave it [m]."""
     device = cluster.device

@@ -1,8 +1,9 @@
 """Which neighbouring order of the blocks packs better?
 
-Short simulated annealing over sequence pairs from the orders of the relaxed starts: two blocks are exchanged in
-one or both orders, a block is put next to another (mostly one that it talks to), or turned by 90 degrees. The best packing seen
-is kept. Arrays are (n, s) for s independent chains, which the processor works on side by side.
+Simulated annealing over sequence pairs from the orders of the relaxed starts: two blocks are exchanged in one or both
+orders, a block is put next to another (mostly one that it talks to), or turned by 90 degrees. Chains stand on a ladder
+of fixed temperatures and now and then trade packings with a neighbour (replica exchange, Geyer 1991); the best packing that
+each chain saw is kept. Arrays are (n, s) for s chains, which the processor works on side by side.
 """
 
 from typing import NamedTuple
@@ -16,8 +17,10 @@ from codesign.physical.placement.orders import orders_of, packed
 
 EXCESS = 4.0
 """Cost per relative length outside the outline."""
-DICE = 8
-"""Uniform numbers that one move takes."""
+DICE = 9
+"""Uniform numbers that one step takes."""
+TRADE = 20
+"""Steps between trades."""
 BESIDE, BOTH, TURN = 0.4, 0.6, 0.9
 """Moves by the first die: put beside a block, exchange in both orders, exchange in one, turn."""
 
@@ -84,19 +87,35 @@ def neighbour(now: Packing, dice: Scalar, partners: Scalar, problem: Problem, ro
     return packing_of(first, second, turned, problem)
 
 
+def ladder(hot: float, cold: float, chains: int) -> Scalar:
+    """Temperatures (s,) from cold to hot by equal factors."""
+    return cold * (hot / cold) ** (jnp.arange(chains, dtype=jnp.float32) / max(chains - 1, 1))
+
+
+def traded(now: Packing, temperature: Scalar, dice: Scalar, parity: Scalar) -> Packing:
+    """Chains 2 k + parity exchange packings with the next one with the odds min(1, exp((1 / T - 1 / T') (E - E')))."""
+    index = jnp.arange(temperature.shape[0])
+    mate = jnp.clip(jnp.where(index % 2 == parity, index + 1, index - 1), 0, index.shape[0] - 1)
+    gain = (1 / temperature - 1 / temperature[mate]) * (now.cost - now.cost[mate])
+    accept = jnp.log(jnp.maximum(dice[jnp.minimum(index, mate)], 1e-9)) < gain
+    return jax.tree.map(lambda part: jnp.take(part, jnp.where(accept, mate, index), axis=-1), now)
+
+
 def annealed(start: Packing, keys: Scalar, partners: Scalar, cooling: tuple[float, float, int], problem: Problem, rotate: Scalar) -> Packing:
-    """The best packing that each chain saw; `cooling` is the first and last temperature and the number of steps; keys (s,)."""
+    """The best packing that each chain saw; `cooling` is the highest and lowest temperature and the number of steps; keys (s,)."""
     hot, cold, steps = cooling
+    temperature = ladder(hot, cold, start.cost.shape[0])
     dice = jax.vmap(lambda key: jax.random.uniform(key, (steps, DICE), problem.width.dtype), out_axes=-1)(keys)
 
     def step(number: Scalar, chain: tuple[Packing, Packing]) -> tuple[Packing, Packing]:
         now, best = chain
-        temperature = hot * (cold / hot) ** (number / steps)
         new = neighbour(now, dice[number], partners, problem, rotate)
         accept = new.cost <= now.cost - temperature * jnp.log(jnp.maximum(dice[number, 7], 1e-9))
         now = jax.tree.map(lambda a, b: jnp.where(accept, a, b), new, now)
         better = now.cost < best.cost
-        return now, jax.tree.map(lambda a, b: jnp.where(better, a, b), now, best)
+        best = jax.tree.map(lambda a, b: jnp.where(better, a, b), now, best)
+        parity = number // TRADE % 2
+        return jax.lax.cond(number % TRADE == 0, lambda p: traded(p, temperature, dice[number, 8], parity), lambda p: p, now), best
 
     return jax.lax.fori_loop(0, steps, step, (start, start))[1]
 

@@ -41,6 +41,20 @@ def packed_exactly(first: np.ndarray, second: np.ndarray, sides: np.ndarray) -> 
     return corner
 
 
+def touching(corner: np.ndarray, sides: np.ndarray) -> np.ndarray:
+    """Corners moved up or right by as little as makes cells that overlap by roundings touch exactly."""
+    centre = corner + sides / 2
+    shared = (sides[:, None] + sides[None]) / 2 - np.abs(centre[:, None] - centre[None])
+    across = np.argmin(shared, -1)  # the axis along which each pair stands apart
+    corner = corner.copy()
+    for axis in (0, 1):
+        order = np.argsort(centre[:, axis], kind="stable")
+        for place, i in enumerate(order):
+            below = order[:place][across[i, order[:place]] == axis]
+            corner[i, axis] = max(corner[i, axis], (corner[below, axis] + sides[below, axis]).max(initial=-np.inf))
+    return corner
+
+
 def exact_cost(corner: np.ndarray, sides: np.ndarray, pairs: Pairs) -> float:
     """The total cost of cells without regard to the outline."""
     centre = corner + sides / 2
@@ -73,13 +87,15 @@ def best_slide(i: int, axis: int, corner: np.ndarray, sides: np.ndarray, pairs: 
     reach = np.maximum(places + own, high.max()) - np.minimum(places, low.min())
     other = max(cross_high.max(), corner[i, across] + sides[i, across]) - min(cross_low.min(), corner[i, across])
     cost = 2 * (away @ pairs.wires[i, rest] + heat.sum(1)) + pairs.area * (reach - pairs.gap) * (other - pairs.gap)
-    cost[reach > pairs.room[axis]] = np.where(reach[reach > pairs.room[axis]] > frame_high - frame_low, np.inf, cost[reach > pairs.room[axis]])
+    cost[reach > max(pairs.room[axis], frame_high - frame_low)] = np.inf
     return float(places[np.argmin(cost)]) if cost.min() < cost[-1] else float(now)
 
 
 def compacted(corner: np.ndarray, sides: np.ndarray, pairs: Pairs) -> np.ndarray:
     """Corners after sweeps of slides until none helps."""
     corner = corner.copy()
+    if len(corner) == 1:
+        return corner
     cost = exact_cost(corner, sides, pairs)
     for _ in range(SWEEPS):
         for axis in (0, 1):

@@ -13,7 +13,7 @@ import numpy as np
 from codesign.fields import Scalar
 from codesign.physical.blocks import Blocks, Nets
 from codesign.physical.placement.annealing import Packing, annealed, packing_at
-from codesign.physical.placement.compaction import GRID, Pairs, compacted, exact_cost, on_grid, packed_exactly
+from codesign.physical.placement.compaction import GRID, Pairs, compacted, exact_cost, on_grid, packed_exactly, touching
 from codesign.physical.placement.cost import PlacementCost, PlacementWeights, Problem, heat_pairs, placement_cost, traffic_matrix
 from codesign.physical.placement.relaxation import relaxed
 
@@ -21,9 +21,9 @@ SIZES = (8, 16, 24, 32, 40)
 """Numbers of blocks for which programs are compiled; above, multiples of 16."""
 TOLERANCE = 1e-12
 """What counts as no overlap in the start, and as inside the outline [m]."""
-COOLING = (0.01, 0.0002, 10000)
-"""First and last temperature [cost], and steps of a chain."""
-FINALISTS = 6
+COOLING = (0.04, 0.0005, 12000)
+"""Highest and lowest temperature of the chains [cost], and their steps."""
+FINALISTS = 8
 
 
 class Placement(NamedTuple):
@@ -134,7 +134,7 @@ def _candidates(case: _Case, packings: Packing) -> list[tuple[np.ndarray, np.nda
     count = len(case.cells)
     first, second, turned = (np.asarray(part)[:count].T for part in packings[:3])
     found = []
-    for chain in np.argsort(np.asarray(packings.cost))[:FINALISTS]:
+    for chain in np.unique(np.asarray(packings.cost), return_index=True)[1][:FINALISTS]:
         cells = np.where(turned[chain][:, None], case.cells[:, ::-1], case.cells)
         found.append((compacted(packed_exactly(first[chain], second[chain], cells), cells, case.pairs), cells))
     return found
@@ -164,7 +164,8 @@ def place(
     start_legal = not _overlaps(case.corner, case.cells) and not _excess(case.corner, case.cells, case.pairs).any()
     found = _candidates(case, _packings(case, starts, seed, rotate))
     if start_legal:
-        found += [(compacted(case.corner, case.cells, case.pairs), case.cells), (case.corner, case.cells)]
+        exact = touching(case.corner, case.cells)
+        found += [(compacted(exact, case.cells, case.pairs), case.cells), (exact, case.cells)]
     corner, cells = min(found, key=lambda c: (_excess(*c, case.pairs).sum(), exact_cost(*c, case.pairs)))
     return _result(blocks, nets, weights, case, corner[rank], cells[rank], start_legal)
 
