@@ -20,6 +20,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON obje
 DRAW = click.option("--draw", type=click.Path(path_type=Path), metavar="FILE", help="Draw the package to FILE, .svg or .png.")
 COLOURS = click.Choice(["kind", "power", "temperature"])
 COLOUR = click.option("--colour", type=COLOURS, default="kind", show_default=True, help="What --draw colours blocks by.")
+PLACE = click.option("--place", is_flag=True, help="With --draw: place the blocks freely, wires short, instead of plainly.")
 
 
 def say(text: str) -> None:
@@ -122,14 +123,16 @@ def optimize(study: Path, out: Path | None, settings: tuple[str, ...], seed: int
 @click.argument("design", type=click.Path(path_type=Path))
 @DRAW
 @COLOUR
+@PLACE
 @JSON
-def evaluate(design: Path, draw: Path | None, colour: str, as_json: bool) -> None:
+def evaluate(design: Path, draw: Path | None, colour: str, place: bool, as_json: bool) -> None:
     """Metrics, breakdown, limits and sensitivities of DESIGN.toml."""
     with told(as_json):
+        from codesign.commands.draw import Drawing
         from codesign.commands.evaluate import run_evaluate
 
         start_jax()
-        sys.exit(run_evaluate(design, draw, colour, as_json))
+        sys.exit(run_evaluate(design, Drawing(draw, colour, place), as_json))
 
 
 @main.command()
@@ -194,14 +197,16 @@ def check(file: Path, settings: tuple[str, ...], as_json: bool) -> None:
 @click.argument("target", metavar="RUN#ID")
 @DRAW
 @COLOUR
+@PLACE
 @JSON
-def explain(target: str, draw: Path | None, colour: str, as_json: bool) -> None:
+def explain(target: str, draw: Path | None, colour: str, place: bool, as_json: bool) -> None:
     """Why a design is on the front, what binds it, what would move it."""
     with told(as_json):
+        from codesign.commands.draw import Drawing
         from codesign.commands.explain import run_explain
 
         start_jax()
-        run_explain(target, draw, colour, as_json)
+        run_explain(target, Drawing(draw, colour, place), as_json)
 
 
 @main.command()

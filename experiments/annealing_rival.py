@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from codesign.physical.blocks import Blocks, Nets
+from codesign.physical.placement.case import case_of
 from codesign.physical.placement.compaction import Pairs, compacted, exact_cost, packed_exactly
 from codesign.physical.placement.cost import PlacementWeights
-from codesign.physical.placement.search import plain_case
 
 EXCESS = 4.0
 
@@ -93,7 +93,7 @@ def annealed_costs(
     blocks: Blocks, nets: Nets, outline: tuple[float, float], gap: float, weights: PlacementWeights, runs: int, steps: int, seed: int
 ) -> np.ndarray:
     """Total cost that each of `runs` runs of `steps` moves reaches (infinite outside the outline), (runs,)."""
-    case = plain_case(blocks, nets, outline, gap, weights)
+    case = case_of(blocks, nets, outline, gap, weights)
     count, draw = len(case.cells), np.random.default_rng(seed)
     wires = case.pairs.wires + 1e-12
     partners = np.cumsum(wires / wires.sum(1, keepdims=True), 1)

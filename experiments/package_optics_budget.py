@@ -96,6 +96,7 @@ def laser_rows(optical: dict[str, Any]) -> list[Row]:
     """O33 to O36: laser modules, the standard-driven engine, rings."""
     engine = optical["cpo_fr4"]
     receiver = changed(engine, {"standard_driven": 0})
+    flat = changed(receiver, {"photonics.noise_slope": 0})
     platform = optical["passage_56g_x8"].photonics
     module = [laser_power.module_efficiency(*map(as_float, case)) for case in ((16, 20, 13), (8, 19.5, 12))]
     light = decibels(12.0) + 5
@@ -113,7 +114,8 @@ def laser_rows(optical: dict[str, Any]) -> list[Row]:
         Row("O34.published", "FR4 engine, laser, published (within 1.5 dB)", "pJ/bit", 2.3, pj(stages(engine).laser), *bounds),
         rounded("O34.path", "the same sized by its receiver, path loss", "dB", 14.75, link_budget.path_loss(receiver), 0.01),
         rounded("O34.penalties", "the same sized by its receiver, penalties", "dB", 6.5, link_budget.penalties(receiver), 0.01),
-        percent("O34.receiver", "the same sized by its receiver, laser", "pJ/bit", 0.67, pj(stages(receiver).laser)),
+        percent("O34.receiver", "the same sized by its receiver, laser, noise slope 0", "pJ/bit", 0.67, pj(stages(flat).laser)),
+        Row("O34.receiver.slope", "the same with the platform's noise slope", "pJ/bit", None, pj(stages(receiver).laser)),
         percent("O35.watts", "8 lanes of 12 mW, 5 dB, efficiency 0.15", "W", 2.02, estimate * 1.6e12 / 8),
         percent("O35", "the same at 1.6 Tb/s", "pJ/bit", 1.27, pj(estimate)),
     ]  # fmt: skip

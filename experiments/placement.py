@@ -20,7 +20,8 @@ from codesign.physical.blocks import overlap_area
 from codesign.physical.placement import Placement, PlacementWeights, place
 
 ASSUMPTIONS = [
-    "random packages: 2 to 16 dies of 8 to 26 x 8 to 33 mm, memory tied to dies, input-output dies and optical engines; outline 0 to 15 % larger than the plain start on each side",
+    "random packages: 2 to 16 dies of 8 to 26 x 8 to 33 mm, memory and input-output dies tied to dies, optical engines to these",
+    "outline: 0 to 15 % wider and higher than the plain start; gap 0.1 or 0.5 mm",
     "cost = wire / (sum of weights x L) + area / (4 L2) + heat / 4 with L2 the area of all blocks; heat spreads over 10 mm",
     "any block may be turned by 90 degrees; interfaces are at centres of blocks",
     "the plain start groups memory by die, as a designer would, but no die is moved for its traffic",
@@ -58,19 +59,19 @@ def instances(count: int) -> list[Instance]:
 
 def law_rows(outcomes: list[Outcome]) -> list[Row]:
     """Legality, gain over the start and time."""
-    ratio = [float(o.placement.cost.wire / o.placement.start_cost.wire) for o in outcomes]
-    worse = sum(bool(o.placement.cost.total > o.placement.start_cost.total * (1 + 1e-12)) for o in outcomes)
-    area = [float(o.placement.cost.area / o.placement.start_cost.area) for o in outcomes]
-    seconds = np.array([o.seconds for o in outcomes])
-    large = max(seconds[[len(o.instance.kinds) > 32 for o in outcomes]], default=seconds.max())
+    pairs = [(o.placement.cost, o.placement.start_cost) for o in outcomes]
+    worse = sum(bool(cost.total > start.total * (1 + 1e-12)) for cost, start in pairs)
+    wire = [1 - float(cost.wire / start.wire) for cost, start in pairs]
+    area = [1 - float(cost.area / start.area) for cost, start in pairs]
+    large = [o.seconds for o in outcomes if len(o.instance.kinds) > 32]
     return [
         Row("P1", f"of {len(outcomes)} packages, overlapping or outside", "1", None, sum(map(illegal, outcomes)), 0, 0),
         Row("P2", "placed worse than the plain start", "1", None, worse, 0, 0),
-        Row("P3", "mean saving of wire length", "1", None, 1 - float(np.mean(ratio)), 0.10, 1.0),
-        Row("P4", "least saving of wire length", "1", None, 1 - max(ratio)),
-        Row("P5", "mean saving of package area", "1", None, 1 - float(np.mean(area))),
-        Row("P6", "mean time of one package", "s", None, float(seconds.mean()), 0, 2),
-        Row("P7", "mean time of one package of more than 32 blocks", "s", None, float(np.mean(seconds[[len(o.instance.kinds) > 32 for o in outcomes]] if large else seconds)), 0, 2),
+        Row("P3", "mean saving of wire length", "1", None, float(np.mean(wire)), 0.10, 1.0),
+        Row("P4", "least saving of wire length", "1", None, min(wire)),
+        Row("P5", "mean saving of package area", "1", None, float(np.mean(area))),
+        Row("P6", "mean time of one package", "s", None, float(np.mean([o.seconds for o in outcomes])), 0, 2),
+        Row("P7", "mean time of one package of more than 32 blocks", "s", None, float(np.mean(large)), 0, 2),
     ]
 
 

@@ -21,7 +21,12 @@ class Instance(NamedTuple):
     gap: float
 
 
-SIDES = {"memory": ((7.75, 13.0), (9.0, 12.0)), "io": ((4.0, 12.0), (4.0, 9.0)), "optics": ((3.0, 8.0), (3.0, 7.0)), "fibre": ((3, 8), (2, 4))}
+SIDES = {
+    "memory": ((7.75, 13.0), (9.0, 12.0)),
+    "io": ((4.0, 12.0), (4.0, 9.0)),
+    "optics": ((3.0, 8.0), (3.0, 7.0)),
+    "fibre": ((3, 8), (2, 4)),
+}
 """Least and largest width and height [mm]."""
 
 
@@ -65,7 +70,7 @@ def random_instance(seed: int, blocks: int) -> Instance:
     sort = sorted(range(blocks), key=lambda i: (kinds[i] != "die", kinds[i], home[i]))  # stacks in the order of their dies
     place = {old: new for new, old in enumerate(sort)}
     model = {kind: [_sides(draw, kind) for _ in range(2 if kind == "die" else 1)] for kind in ("die", *SIDES)}
-    names = tuple(kinds[i] for i in sort)
+    names = tuple(str(kinds[i]) for i in sort)
     sides = np.array([model[k][int(draw.integers(len(model[k])))] if draw.random() < 0.7 else _sides(draw, k) for k in names]) * 1e-3
     density = np.array([{"die": draw.uniform(0.3, 1.0), "memory": 0.25, "io": 0.3, "optics": 0.2}[k] for k in names]) * 1e6
     gap = float(draw.choice([0.1, 0.5])) * 1e-3

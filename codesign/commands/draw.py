@@ -1,6 +1,7 @@
 """What does `--draw FILE` do?"""
 
 from pathlib import Path
+from typing import NamedTuple
 
 from codesign.config.problems import ConfigError, Problem, shown_path
 from codesign.design import Design
@@ -15,6 +16,14 @@ COLOURS: dict[str, Colour] = {"kind": "kind", "power": "power density", "tempera
 """What blocks are coloured by, as the option names it and as the drawing does."""
 
 
+class Drawing(NamedTuple):
+    """What the options ask of a drawing: where, coloured by what, blocks placed freely or plainly."""
+
+    path: Path | None
+    colour: str
+    free: bool
+
+
 def check_drawing_path(path: Path) -> None:
     """`ConfigError` when nothing can be drawn there."""
     if path.suffix.lower() not in (".svg", ".png"):
@@ -22,11 +31,11 @@ def check_drawing_path(path: Path) -> None:
     check_writable(path.parent, "--draw")
 
 
-def write_drawing(design: Design, workload: Workload, title: str, path: Path, colour: str) -> FloorplanDrawing:
+def write_drawing(design: Design, workload: Workload, title: str, path: Path, how: Drawing) -> FloorplanDrawing:
     """Draw the package of a design as SVG or PNG, by the ending of `path`; `ConfigError` when that cannot be done."""
     check_drawing_path(path)
-    drawing = package_drawing(design, workload, title)
-    svg = floorplan_svg(drawing, COLOURS[colour])
+    drawing = package_drawing(design, workload, title, how.free)
+    svg = floorplan_svg(drawing, COLOURS[how.colour])
     try:
         data = png_of(svg, 2.0) if path.suffix.lower() == ".png" else svg.encode("utf-8")
     except MissingExtra as error:

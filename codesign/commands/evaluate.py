@@ -5,7 +5,7 @@ from typing import Any
 
 from codesign.cells import broken_rules
 from codesign.cli import INFEASIBLE, emit
-from codesign.commands.draw import write_drawing
+from codesign.commands.draw import Drawing, write_drawing
 from codesign.config import load_design
 from codesign.report.charts import short_path
 from codesign.report.run import describe
@@ -17,11 +17,11 @@ from codesign.units import show
 OBJECTIVES = ("time_to_train", "energy_to_train", "capital_cost")
 
 
-def run_evaluate(path: Path, draw: Path | None, colour: str, as_json: bool) -> int:
+def run_evaluate(path: Path, drawing: Drawing, as_json: bool) -> int:
     """Print one design, draw its package where asked; 3 when it breaks a limit."""
     point = load_design(path)
-    if draw is not None:
-        write_drawing(point.design, point.workload, point.labels["title"], draw, colour)
+    if drawing.path is not None:
+        write_drawing(point.design, point.workload, point.labels["title"], drawing.path, drawing)
     data = describe(point.design, point.workload)
     data["sensitivities"] = elasticities(point.design, point.workload, OBJECTIVES)
     data["accuracy"] = point.accuracy

@@ -104,6 +104,11 @@ def _fabric_rows(folder: Path, known: dict[str, dict[str, Row]], sources: dict[s
     return rows, problems
 
 
+def _follows(problem: Problem, broken: set[str]) -> bool:
+    """Is a row only missed because it is wrong itself, which has been said?"""
+    return any(problem.message.startswith(f"no row '{name}' in ") for name in broken)
+
+
 def load_catalogue(folder: Path) -> Catalogue:
     """All technology tables and sources under `folder`; `ConfigError` with everything wrong in them.
 
@@ -118,9 +123,11 @@ def _load(folder: Path, _: tuple[int, ...]) -> Catalogue:
     sources = read_document(folder / "sources.toml").data
     rows: dict[str, dict[str, Row]] = {}
     problems: list[Problem] = []
+    broken: set[str] = set()
     for table in TABLES:
         rows[table], found = _rows(table, folder, rows, sources)
-        problems += found
+        problems += [problem for problem in found if not _follows(problem, broken)]
+        broken |= {problem.key.split(".")[0] for problem in found}
     if not problems:
         rows["fabrics"], found = _fabric_rows(folder, rows, sources)
         problems += found

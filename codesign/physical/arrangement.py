@@ -108,3 +108,52 @@ def arrangement(
     centre = canvas.corner - shift + canvas.sides / 2
     parts = (centre[:, 0], centre[:, 1], sides[:, 0], sides[:, 1], np.asarray(power, float))
     return Blocks(*(jnp.asarray(part, dtype=float) for part in parts))
+
+
+def package_arrangement(
+    rows: int,
+    columns: int,
+    die_width: float,
+    die_height: float,
+    stacks: int = 0,
+    stack_edge: float = 0.0,
+    stack_depth: float = 0.0,
+    io: int = 0,
+    io_width: float = 0.0,
+    io_height: float = 0.0,
+    optics: int = 0,
+    optics_width: float = 0.0,
+    optics_height: float = 0.0,
+    fibres: int = 0,
+    fibre_width: float = 0.0,
+    fibre_height: float = 0.0,
+    power: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0),
+    gap: float = 0.0,
+    die_gap: float | None = None,
+    memory_gap: float | None = None,
+) -> tuple[Blocks, tuple[str, ...], tuple[str, ...]]:
+    """Blocks, kinds and names of a package of rows x columns equal dies, sides in [m].
+
+    The `stack_edge` lies along the long edges of the grid; sides of the others are as seen when the grid is wider than high,
+    and are exchanged when it is not. `power` [W] is that of one die, stack, input-output die and engine; gaps as in `arrangement`.
+
+    >>> from codesign.physical.blocks import outline
+    >>> blocks, kinds, names = package_arrangement(1, 4, 0.026, 0.033, 16, 0.013, 0.011)
+    >>> [round(1e3 * float(side)) for side in outline(blocks)], len(kinds), names[4]
+    ([-52, -28, 52, 28], 20, 'memory 1')
+    """
+    groups = (
+        ("die", rows * columns, die_width, die_height, power[0]),
+        ("memory", stacks, stack_edge, stack_depth, power[1]),
+        ("io", io, io_width, io_height, power[2]),
+        ("optics", optics, optics_width, optics_height, power[3]),
+        ("fibre", fibres, fibre_width, fibre_height, 0.0),
+    )
+    between = gap if die_gap is None else die_gap
+    spans = [count * (side + between) - between for count, side in ((columns, die_width), (rows, die_height))]
+    upright = spans[1] > spans[0]
+    table = [(kind, h, w, p) if upright and kind != "die" else (kind, w, h, p) for kind, count, w, h, p in groups for _ in range(count)]
+    names = tuple(f"{kind} {number + 1}" for kind, count, *_ in groups for number in range(count))
+    kinds, width, height, powers = zip(*table, strict=True)
+    blocks = arrangement(kinds, np.array(width), np.array(height), np.array(powers), gap, die_gap, memory_gap, columns)
+    return blocks, kinds, names

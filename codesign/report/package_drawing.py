@@ -25,11 +25,13 @@ from codesign.physical.blocks import Blocks, Nets
 from codesign.physical.built import built
 from codesign.physical.fabrication import carrier
 from codesign.physical.heat_map import block_temperatures
+from codesign.physical.placement import place
 from codesign.physical.shoreline import shoreline
 from codesign.report.drawing.data import Budget, FloorplanDrawing, Segment, around, rectangles
 from codesign.workload.training import Workload
 
 MOST_ENGINES = 8
+ROUNDING = 1e-9
 RIM = 5e-3
 """Least width of substrate around the carrier [m]."""
 BUDGETS = ("memory edge", "die edge", "inner die edge", "package edge", "package area", "carrier area", "die area", "bumps", "reticle")
@@ -109,10 +111,23 @@ def _outlines(cluster: Cluster, drawn: Package) -> tuple[tuple[float, float], tu
     return inner, (wide, max(inner[1] + 2 * RIM, substrate / wide))
 
 
-def package_drawing(design: Design, workload: Workload, title: str) -> FloorplanDrawing:
-    """What the package of a design looks like: blocks, temperatures, edges and budgets."""
+def freely_placed(cluster: Cluster, drawn: Package) -> tuple[Package, str]:
+    """The blocks moved freely within the outline of the plain arrangement, and what that gains."""
+    packaging, box = cluster.device.package.packaging, around(rectangles(drawn.blocks))
+    gap = min(float(packaging.die_gap), float(packaging.memory_gap))
+    found = place(drawn.blocks, drawn.nets, (box.width * (1 + ROUNDING), box.height * (1 + ROUNDING)), gap, rotate=False)
+    gains = {name: float(getattr(found.cost, name) / getattr(found.start_cost, name)) for name in ("wire", "area", "heat")}
+    text = ", ".join(f"{name} {ratio:.2f}" for name, ratio in gains.items())
+    return drawn._replace(blocks=found.blocks), f"placed freely: {text} of the plain arrangement"
+
+
+def package_drawing(design: Design, workload: Workload, title: str, free: bool = False) -> FloorplanDrawing:
+    """What the package of a design looks like: blocks, temperatures, edges and budgets; with `free` the blocks are placed freely."""
     cluster, metrics = built(design.cluster), evaluate(design, workload)
     drawn, units = package_of(cluster), quantities(Metrics)
+    if free:
+        drawn, gain = freely_placed(cluster, drawn)
+        title = f"{title}; {gain}"
     optical = float(cluster.device.scale_out.link.package_area) > 0
     pieces = shoreline(
         drawn.blocks,

@@ -104,7 +104,8 @@ class Tiered(Topology):
 
     def switching(self, group: Group, context: Group, chain: Group, ends: Endpoints) -> Switching:
         """That of the near network."""
-        return self.near.switching(*map(self._near_group, (group, context, chain)), self._ends(ends)[0])
+        groups = self._near_group(group), self._near_group(context), self._near_group(chain)
+        return self.near.switching(*groups, self._ends(ends)[0])
 
 
 def _tighter(demand: Scalar, bound: Scalar, other: Scalar, its_bound: Scalar) -> tuple[Scalar, Scalar]:

@@ -23,6 +23,8 @@ TRADE = 20
 """Steps between trades."""
 BESIDE, BOTH, TURN = 0.4, 0.6, 0.9
 """Moves by the first die: put beside a block, exchange in both orders, exchange in one, turn."""
+BOND = 0.7
+"""How often a block is put beside one that it talks to."""
 
 
 class Packing(NamedTuple):
@@ -67,23 +69,45 @@ def _moved(rank: Scalar, one: Scalar, target: Scalar) -> Scalar:
     return jnp.where(rank == source, target, rank - down.astype(rank.dtype) + up.astype(rank.dtype))
 
 
-def neighbour(now: Packing, dice: Scalar, partners: Scalar, problem: Problem, rotate: Scalar) -> Packing:
-    """A random move; `dice` (DICE, s) are uniform numbers, rows of `partners` (n, n) cumulative odds of the blocks to stand beside."""
-    count = problem.count.astype(jnp.int32)
+class Move(NamedTuple):
+    """What a step tries, (steps, s): blocks `one` and `other`, in which orders, beside or exchanged, the logarithms of two dice."""
+
+    one: Scalar
+    other: Scalar
+    beside: Scalar
+    in_first: Scalar
+    in_second: Scalar
+    turn: Scalar
+    shift: Scalar
+    accept: Scalar
+    trade: Scalar
+
+
+def moves_of(dice: Scalar, partners: Scalar, count: Scalar, rotate: Scalar) -> Move:
+    """Moves from uniform `dice` (DICE, steps, s); rows of `partners` (n, n) are cumulative odds of the blocks to stand beside."""
     kind, which, bond = dice[0], dice[1], dice[2]
     one, other = (jnp.minimum((dice[k] * count).astype(jnp.int32), count - 1) for k in (3, 4))
-    partner = jnp.minimum((partners[one] < dice[4][:, None]).sum(1, dtype=jnp.int32), count - 1)
-    other = jnp.where((kind < BESIDE) & (bond < 0.7), partner, other)
+    partner = jnp.minimum((partners[one] < dice[4][..., None]).sum(-1, dtype=jnp.int32), count - 1)
+    beside, turn = kind < BESIDE, (kind >= TURN) & rotate
+    other = jnp.where(beside & (bond < BOND), partner, other)
+    in_first, in_second = (~turn & ((kind < BOTH) | (side < 0.5)) for side in (which, 1 - which))
+    shift = (dice[5:7] * 3).astype(jnp.int32) - 1
+    accept, trade = jnp.log(jnp.maximum(dice[7:], 1e-9))
+    return Move(one, other, beside, in_first, in_second, turn, jnp.moveaxis(shift, 0, 1), accept, trade)
 
-    def changed(rank: Scalar, die: Scalar, here: Scalar) -> Scalar:
-        target = jnp.clip(_rank_of(rank, other) + (3 * die).astype(jnp.int32) - 1, 0, count - 1)
-        new = jnp.where(kind < BESIDE, _moved(rank, one, target), _exchanged(rank, one, other))
+
+def neighbour(now: Packing, move: Move, problem: Problem) -> Packing:
+    """The packings after one move of each chain."""
+    last = problem.blocks.astype(jnp.int32) - 1
+
+    def changed(rank: Scalar, shift: Scalar, here: Scalar) -> Scalar:
+        target = jnp.clip(_rank_of(rank, move.other) + shift, 0, last)
+        new = jnp.where(move.beside, _moved(rank, move.one, target), _exchanged(rank, move.one, move.other))
         return jnp.where(here, new, rank)
 
-    turn = (kind >= TURN) & rotate
-    first = changed(now.first, dice[5], ~turn & ((kind < BOTH) | (which < 0.5)))
-    second = changed(now.second, dice[6], ~turn & ((kind < BOTH) | (which >= 0.5)))
-    turned = now.turned ^ (turn & (jnp.arange(now.first.shape[0])[:, None] == one))
+    first = changed(now.first, move.shift[0], move.in_first)
+    second = changed(now.second, move.shift[1], move.in_second)
+    turned = now.turned ^ (move.turn & (jnp.arange(now.first.shape[0])[:, None] == move.one))
     return packing_of(first, second, turned, problem)
 
 
@@ -93,31 +117,29 @@ def ladder(hot: float, cold: float, chains: int) -> Scalar:
 
 
 def traded(now: Packing, temperature: Scalar, dice: Scalar, parity: Scalar) -> Packing:
-    """Chains 2 k + parity exchange packings with the next one with the odds min(1, exp((1 / T - 1 / T') (E - E')))."""
+    """Chains 2 k + parity exchange packings with the next one where log(die) < (1 / T - 1 / T') (E - E')."""
     index = jnp.arange(temperature.shape[0])
     mate = jnp.clip(jnp.where(index % 2 == parity, index + 1, index - 1), 0, index.shape[0] - 1)
     gain = (1 / temperature - 1 / temperature[mate]) * (now.cost - now.cost[mate])
-    accept = jnp.log(jnp.maximum(dice[jnp.minimum(index, mate)], 1e-9)) < gain
-    return jax.tree.map(lambda part: jnp.take(part, jnp.where(accept, mate, index), axis=-1), now)
+    source = jnp.where(dice[jnp.minimum(index, mate)] < gain, mate, index)
+    return jax.tree.map(lambda part: jnp.take(part, source, axis=-1), now)
 
 
-def annealed(start: Packing, keys: Scalar, partners: Scalar, cooling: tuple[float, float, int], problem: Problem, rotate: Scalar) -> Packing:
-    """The best packing that each chain saw; `cooling` is the highest and lowest temperature and the number of steps; keys (s,)."""
-    hot, cold, steps = cooling
-    temperature = ladder(hot, cold, start.cost.shape[0])
-    dice = jax.vmap(lambda key: jax.random.uniform(key, (steps, DICE), problem.width.dtype), out_axes=-1)(keys)
+def annealed(start: Packing, moves: Move, temperature: Scalar, problem: Problem) -> Packing:
+    """The best packing that each chain saw, chains at `temperature` (s,)."""
 
-    def step(number: Scalar, chain: tuple[Packing, Packing]) -> tuple[Packing, Packing]:
-        now, best = chain
-        new = neighbour(now, dice[number], partners, problem, rotate)
-        accept = new.cost <= now.cost - temperature * jnp.log(jnp.maximum(dice[number, 7], 1e-9))
+    def step(chain: tuple[Packing, Packing, Scalar], move: Move) -> tuple[tuple[Packing, Packing, Scalar], None]:
+        now, best, number = chain
+        new = neighbour(now, move, problem)
+        accept = new.cost <= now.cost - temperature * move.accept
         now = jax.tree.map(lambda a, b: jnp.where(accept, a, b), new, now)
         better = now.cost < best.cost
         best = jax.tree.map(lambda a, b: jnp.where(better, a, b), now, best)
         parity = number // TRADE % 2
-        return jax.lax.cond(number % TRADE == 0, lambda p: traded(p, temperature, dice[number, 8], parity), lambda p: p, now), best
+        now = jax.lax.cond(number % TRADE == 0, lambda p: traded(p, temperature, move.trade, parity), lambda p: p, now)
+        return (now, best, number + 1), None
 
-    return jax.lax.fori_loop(0, steps, step, (start, start))[1]
+    return jax.lax.scan(step, (start, start, jnp.int32(0)), moves)[0][1]
 
 
 def packing_at(centres: Scalar, turned: Scalar, problem: Problem) -> Packing:

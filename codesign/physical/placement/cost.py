@@ -28,27 +28,27 @@ class PlacementWeights(NamedTuple):
 class PlacementCost(NamedTuple):
     """`wire` [weight m], `area` of the smallest rectangle around all blocks [m2], `heat` [1], and their weighted `total` [1]."""
 
-    wire: Scalar
-    area: Scalar
-    heat: Scalar
-    total: Scalar
+    wire: Scalar | np.float64
+    area: Scalar | np.float64
+    heat: Scalar | np.float64
+    total: Scalar | np.float64
 
 
 class Problem(NamedTuple):
     """A placement in units of L: cells (n,) are blocks widened by the gap, pair weights (n, n) sum to the coefficients.
 
-    `room` is the outline, widened by the gap like every cell; `reach` the heat length; cells after the first `count` are padding.
+    `room` is the outline, widened by the gap like every cell; `reach` the heat length; cells after the first `blocks` are padding.
     """
 
-    width: jnp.ndarray
-    height: jnp.ndarray
-    wires: jnp.ndarray
-    heats: jnp.ndarray
-    area: jnp.ndarray
-    reach: jnp.ndarray
-    gap: jnp.ndarray
-    room: jnp.ndarray
-    count: jnp.ndarray
+    width: Scalar
+    height: Scalar
+    wires: Scalar
+    heats: Scalar
+    area: Scalar
+    reach: Scalar
+    gap: Scalar
+    room: Scalar
+    blocks: Scalar
 
 
 def traffic_matrix(nets: Nets, blocks: int) -> np.ndarray:

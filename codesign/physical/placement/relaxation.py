@@ -49,7 +49,9 @@ def smooth_cost(centres: Scalar, width: Scalar, height: Scalar, problem: Problem
     wire = problem.wires * (_magnitude(across, softness) + _magnitude(along, softness))
     heat = problem.heats * spreading(across**2 + along**2, problem.reach)
     area = problem.area * (_extent(x, width, softness) - problem.gap) * (_extent(y, height, softness) - problem.gap)
-    beyond = [_positive(jnp.abs(c) + side / 2 - room / 2, softness) for c, side, room in zip((x, y), (width, height), problem.room, strict=True)]
+    beyond = [
+        _positive(jnp.abs(c) + side / 2 - room / 2, softness) for c, side, room in zip((x, y), (width, height), problem.room, strict=True)
+    ]
     outside = jnp.where(width > 0, beyond[0] ** 2 + beyond[1] ** 2, 0.0).sum()
     return (wire + heat).sum() + area + penalty * (smooth_overlap(centres, width, height, softness) + outside)
 

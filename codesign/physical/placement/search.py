@@ -12,17 +12,18 @@ import numpy as np
 
 from codesign.fields import Scalar
 from codesign.physical.blocks import Blocks, Nets
-from codesign.physical.placement.annealing import Packing, annealed, packing_at
-from codesign.physical.placement.compaction import GRID, Pairs, compacted, exact_cost, on_grid, packed_exactly, touching
-from codesign.physical.placement.cost import PlacementCost, PlacementWeights, Problem, heat_pairs, placement_cost, traffic_matrix
+from codesign.physical.placement.annealing import DICE, Packing, annealed, ladder, moves_of, packing_at
+from codesign.physical.placement.case import Case, canonical_order, case_of, exact_parts, excess, overlaps, problem_of
+from codesign.physical.placement.compaction import GRID, compacted, exact_cost, on_grid, packed_exactly, touching
+from codesign.physical.placement.cost import PlacementCost, PlacementWeights, Problem
 from codesign.physical.placement.relaxation import relaxed
 
 SIZES = (8, 16, 24, 32, 40)
 """Numbers of blocks for which programs are compiled; above, multiples of 16."""
-TOLERANCE = 1e-12
-"""What counts as no overlap in the start, and as inside the outline [m]."""
-COOLING = (0.04, 0.0005, 12000)
-"""Highest and lowest temperature of the chains [cost], and their steps."""
+HOT, COLD = 0.04, 0.0005
+"""Highest and lowest temperature of the chains [cost]."""
+EFFORT = 480_000
+"""Steps of a chain x number of blocks."""
 FINALISTS = 8
 
 
@@ -42,47 +43,7 @@ class Placement(NamedTuple):
     missing_area: float
 
 
-class _Case(NamedTuple):
-    """A placement in numpy: start corners and cell sides (n, 2) on the grid, body sides, pair weights."""
-
-    corner: np.ndarray
-    cells: np.ndarray
-    bodies: np.ndarray
-    pairs: Pairs
-    scale: float
-
-
-def _canonical(blocks: Blocks) -> np.ndarray:
-    """Order of the blocks that does not depend on how they are numbered: by place in the start, to a nanometre."""
-    parts = [np.asarray(part, float) for part in blocks]
-    x, y = (np.rint((centre - centre.min()) * 1e9) for centre in parts[:2])
-    return np.lexsort((parts[4], parts[3], parts[2], y, x))
-
-
-def plain_case(blocks: Blocks, nets: Nets, room: tuple[float, float], gap: float, weights: PlacementWeights) -> _Case:
-    x, y, width, height, power = (np.asarray(part, float) for part in blocks)
-    bodies = on_grid(np.stack([width, height], -1), up=True)
-    space = float(on_grid(gap, up=True))
-    corner = np.stack([x, y], -1) - bodies / 2
-    corner = on_grid(np.rint((corner - corner.min(0)) * 1e12) * 1e-12)
-    silicon, traffic = float((width * height).sum()), float(np.asarray(nets.weight, float).sum())
-    wires = traffic_matrix(nets, len(x)) * (0.5 * weights.wire / (traffic * silicon**0.5) if traffic > 0 else 0.0)
-    limit = on_grid(np.asarray(room), up=True) + space
-    pairs = Pairs(wires, weights.heat * heat_pairs(power), weights.area / silicon, weights.heat_length, limit, space)
-    return _Case(corner, bodies + space, bodies, pairs, silicon**0.5)
-
-
-def _problem(case: _Case, size: int) -> Problem:
-    """The case in units of its scale, padded to `size` blocks."""
-    count, unit = len(case.cells), case.scale
-    square, pairs = ((0, size - count), (0, size - count)), case.pairs
-    sides = np.pad(case.cells / unit, (square[0], (0, 0)))
-    parts = (sides[:, 0], sides[:, 1], np.pad(pairs.wires * unit, square), np.pad(pairs.heats, square))
-    numbers = (pairs.area * unit**2, pairs.reach / unit, pairs.gap / unit, pairs.room / unit, float(count))
-    return Problem(*(jnp.asarray(part, jnp.float32) for part in (*parts, *numbers)))
-
-
-def _starts(case: _Case, size: int, starts: int, rotate: bool, draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _starts(case: Case, size: int, starts: int, rotate: bool, draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Centres (s, n, 2) about the middle and turned (s, n): the plain start, it shaken, and random ones."""
     count = len(case.cells)
     centre = case.corner + case.cells / 2
@@ -95,41 +56,32 @@ def _starts(case: _Case, size: int, starts: int, rotate: bool, draw: np.random.G
     return np.pad(centres, ((0, 0), (0, size - count), (0, 0))), np.pad(turned, ((0, 0), (0, size - count)))
 
 
-@functools.partial(jax.jit, static_argnames="cooling")
+@functools.partial(jax.jit, static_argnames="steps")
 def annealed_starts(
-    centres: Scalar, turned: Scalar, keys: Scalar, partners: Scalar, problem: Problem, rotate: Scalar, cooling: tuple[float, float, int]
+    centres: Scalar, turned: Scalar, key: Scalar, partners: Scalar, problem: Problem, rotate: Scalar, steps: int
 ) -> Packing:
-    """One chain from each start; the orders of the first start are taken before it is relaxed."""
+    """One chain from each start (s, n, 2); the orders of the first start are taken before it is relaxed."""
+    starts = centres.shape[0]
     moved = jax.vmap(relaxed, in_axes=(0, 0, None))(centres, turned, problem).at[0].set(centres[0])
-    return annealed(packing_at(moved, turned, problem), keys, partners, cooling, problem, rotate)
+    dice = jax.random.uniform(key, (DICE, steps, starts), centres.dtype)
+    moves = moves_of(dice, partners, problem.blocks.astype(jnp.int32), rotate)
+    return annealed(packing_at(moved, turned, problem), moves, ladder(HOT, COLD, starts), problem)
 
 
-def _packings(case: _Case, starts: int, seed: int, rotate: bool) -> Packing:
+def _packings(case: Case, starts: int, seed: int, rotate: bool) -> Packing:
     """The best packing of the chain from every start."""
     count = len(case.cells)
     size = next((s for s in SIZES if s >= count), -(-count // 16) * 16)
-    problem = _problem(case, size)
     draw = np.random.default_rng(seed)
     centres, turned = _starts(case, size, starts, rotate, draw)
     wires = case.pairs.wires + 1e-12
-    partners = np.pad(np.cumsum(wires / wires.sum(1, keepdims=True), 1), ((0, size - count),) * 2, constant_values=2.0)
-    keys = jax.random.split(jax.random.key(int(draw.integers(2**31))), starts)
-    floats = (jnp.asarray(part, jnp.float32) for part in (centres, partners))
-    return annealed_starts(next(floats), jnp.asarray(turned), keys, next(floats), problem, jnp.asarray(rotate), COOLING)
+    odds = np.pad(np.cumsum(wires / wires.sum(1, keepdims=True), 1), ((0, size - count),) * 2, constant_values=2.0)
+    key = jax.random.key(int(draw.integers(2**31)))
+    plain, partners = (jnp.asarray(part, jnp.float32) for part in (centres, odds))
+    return annealed_starts(plain, jnp.asarray(turned), key, partners, problem_of(case, size), jnp.asarray(rotate), EFFORT // size)
 
 
-def _excess(corner: np.ndarray, cells: np.ndarray, pairs: Pairs) -> np.ndarray:
-    over = (corner + cells).max(0) - corner.min(0) - pairs.room
-    return np.where(over > TOLERANCE, over, 0.0)
-
-
-def _overlaps(corner: np.ndarray, cells: np.ndarray) -> bool:
-    centre = corner + cells / 2
-    shared = (cells[:, None] + cells[None]) / 2 - np.abs(centre[:, None] - centre[None])
-    return bool((np.triu(shared.min(-1), 1) > TOLERANCE).any())
-
-
-def _candidates(case: _Case, packings: Packing) -> list[tuple[np.ndarray, np.ndarray]]:
+def _candidates(case: Case, packings: Packing) -> list[tuple[np.ndarray, np.ndarray]]:
     """Corners and sides of cells of the best different packings, compacted."""
     count = len(case.cells)
     first, second, turned = (np.asarray(part)[:count].T for part in packings[:3])
@@ -156,22 +108,22 @@ def place(
     stands about the middle of the start and does not depend on how blocks and nets are numbered.
     """
     weights = weights or PlacementWeights()
-    order = _canonical(blocks)
+    order = canonical_order(blocks)
     rank = np.argsort(order)
     sorted_blocks = Blocks(*(np.asarray(part, float)[order] for part in blocks))
     sorted_nets = Nets(rank[np.asarray(nets.first, int)], rank[np.asarray(nets.second, int)], nets.weight)
-    case = plain_case(sorted_blocks, sorted_nets, outline, gap, weights)
-    start_legal = not _overlaps(case.corner, case.cells) and not _excess(case.corner, case.cells, case.pairs).any()
+    case = case_of(sorted_blocks, sorted_nets, outline, gap, weights)
+    start_legal = not overlaps(case.corner, case.cells) and not excess(case.corner, case.cells, case.pairs).any()
     found = _candidates(case, _packings(case, starts, seed, rotate))
     if start_legal:
         exact = touching(case.corner, case.cells)
         found += [(compacted(exact, case.cells, case.pairs), case.cells), (exact, case.cells)]
-    corner, cells = min(found, key=lambda c: (_excess(*c, case.pairs).sum(), exact_cost(*c, case.pairs)))
+    corner, cells = min(found, key=lambda c: (excess(c[0], c[1], case.pairs).sum(), exact_cost(c[0], c[1], case.pairs)))
     return _result(blocks, nets, weights, case, corner[rank], cells[rank], start_legal)
 
 
 def _result(
-    blocks: Blocks, nets: Nets, weights: PlacementWeights, case: _Case, corner: np.ndarray, cells: np.ndarray, start_legal: bool
+    blocks: Blocks, nets: Nets, weights: PlacementWeights, case: Case, corner: np.ndarray, cells: np.ndarray, start_legal: bool
 ) -> Placement:
     """The placement about the middle of the start, in the numbering of `blocks`."""
     x, y, width, height, power = (np.asarray(part, float) for part in blocks)
@@ -183,7 +135,7 @@ def _result(
     centre = corner + bodies / 2 + on_grid(np.asarray(middle) - (low + high) / 2)
     sides = np.where(turned[:, None], sides[:, ::-1], sides)
     placed = Blocks(*(jnp.asarray(part, dtype=float) for part in (centre[:, 0], centre[:, 1], sides[:, 0], sides[:, 1], power)))
-    excess = _excess(corner, cells, case.pairs)
+    beyond = excess(corner, cells, case.pairs)
     missing = max(float(cells.prod(-1).sum() - case.pairs.room.prod()), 0.0)
-    costs = [placement_cost(b, nets, weights) for b in (placed, blocks)]
-    return Placement(placed, costs[0], costs[1], not excess.any(), start_legal, excess, missing)
+    costs = [exact_parts(b, nets, weights) for b in (placed, blocks)]
+    return Placement(placed, costs[0], costs[1], not beyond.any(), start_legal, beyond, missing)
