@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from claim import Row
 from chiplight_search import System
+from claim import Row
 
 from codesign.evaluate import evaluate
 from codesign.performance import link_reuse

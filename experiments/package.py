@@ -61,10 +61,9 @@ def floorplan_rows() -> list[Row]:
         link = links[name]
         both = 2 * link.unit_bandwidth / 1e9
         kind = name.removeprefix("ucie_")
-        rows += [
-            rounded(f"O16.{kind}.edge", f"UCIe {kind}, both directions per edge", "GB/s/mm", edge, both * MM / link.die_edge_per_unit, 0, 2e-3),
-            rounded(f"O16.{kind}.area", f"UCIe {kind}, both directions per area", "GB/s/mm2", area, both * MM**2 / link.die_area_per_unit, 0, 2e-3),
-        ]  # fmt: skip
+        along, over = both * MM / link.die_edge_per_unit, both * MM**2 / link.die_area_per_unit
+        rows.append(rounded(f"O16.{kind}.edge", f"UCIe {kind}, both directions per edge", "GB/s/mm", edge, along, 0, 2e-3))
+        rows.append(rounded(f"O16.{kind}.area", f"UCIe {kind}, both directions per area", "GB/s/mm2", area, over, 0, 2e-3))
     return rows
 
 

@@ -177,3 +177,27 @@ def _package_dollars(area):
     packaging = 8000 / _dies_on_a_wafer(carrier) / (y1 * y2 * y3) + 2.03 * carrier * 0.05 / y3
     made = packaging + parts / (y2 * y3)
     return made / 0.99 ** (40 / 8.128) * 1.3
+
+
+def test_expert_parallelism_is_carved_out_of_data_parallelism():
+    fast = multiplied(scheduled(PASSAGE, split_groups=1), memory=1e6)
+    few, many = mapped(fast, ep=8), mapped(fast, ep=32)
+    assert float(few[0].mapping.ranks) == float(many[0].mapping.ranks) == 256 * 16 * 8
+    assert float(few[0].mapping.expert_copies) == 4 * float(many[0].mapping.expert_copies) == 32
+    assert float(share(*reversed(_pair(few))).routed) == float(share(*reversed(_pair(many))).routed) == TOKENS
+    assert _terms(few)["experts"] == pytest.approx(_terms(many)["experts"], rel=1e-6)
+    before, after = evaluate(*few), evaluate(*many)
+    routed = [float(m.memory_parts["parameters"]) - 2 * LAYERS * (4 * WIDTH * WIDTH / 16 + WIDTH * 32) for m in (before, after)]
+    assert routed[0] == pytest.approx(4 * routed[1], rel=1e-9)
+
+
+def _pair(point):
+    return point[0].mapping, point[1]
+
+
+@pytest.mark.parametrize(("pod", "near", "far"), [(32, True, False), (16, True, False), (8, True, True), (1, False, True)])
+def test_a_group_sees_the_networks_it_spans(pod, near, far):
+    base = changed(PASSAGE, {"cluster.pod.size": pod})
+    usual = _terms(base)["tensor parallel"]
+    assert (_terms(multiplied(base, scale_up=2))["tensor parallel"] < usual) is near
+    assert (_terms(multiplied(base, scale_out=2))["tensor parallel"] < usual) is far

@@ -145,7 +145,7 @@ def test_many_starts_equal_single_ones(seed, blocks):
     np.testing.assert_allclose(many_starts(exact, turned, double)[1], one_start(exact[1], turned[1], double), atol=1e-5)
 
 
-@pytest.mark.parametrize("blocks", [1, 2, 5, 13, 40])
+@pytest.mark.parametrize("blocks", [1, 5, 40])
 def test_packings_never_overlap_and_keep_their_orders(blocks):
     draw = np.random.default_rng(blocks)
     first, second = draw.permutation(blocks), draw.permutation(blocks)
@@ -156,7 +156,7 @@ def test_packings_never_overlap_and_keep_their_orders(blocks):
     np.testing.assert_array_equal(jnp.concatenate([right, top], 1), corner + sides)
     centre = corner + sides / 2
     assert overlap_area(Blocks(*map(jnp.asarray, (*centre.T, *sides.T, sides[:, 0])))) == 0
-    again = orders_of(jnp.asarray(centre), jnp.asarray(sides[:, 0]), jnp.asarray(sides[:, 1]))
+    again = jax.jit(orders_of)(jnp.asarray(centre), jnp.asarray(sides[:, 0]), jnp.asarray(sides[:, 1]))
     assert sorted(again[0].tolist()) == sorted(again[1].tolist()) == list(range(blocks))
 
 

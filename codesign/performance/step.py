@@ -183,7 +183,8 @@ def training_step(workload: Workload, mapping: Mapping, part: Share, device: Eng
         """Seconds per micro-batch by cause, and the computing time under which nothing hides."""
         work = stage_work(found, load)
         visible, left = hide(stage_traffic(workload, mapping, once, load), work, mapping)
-        busy = {name: w.time for name, w in work.items()} | visible | {"circuit switching": load.moe * waiting + circuits.sends * circuits.time}
+        switching = load.moe * waiting + circuits.sends * circuits.time
+        busy = {name: w.time for name, w in work.items()} | visible | {"circuit switching": switching}
         return busy | {"host": host_excess(mapping, load, total(busy.values()), launch_time)}, left
 
     sums = triple([total(stage(load)[0].values()) for load in part.stages.loads])

@@ -26,7 +26,7 @@ def _spread(ratio: Scalar) -> Scalar:
 
 
 def lid_resistance(cooling: Cooling, width: Scalar, height: Scalar) -> Scalar:
-    """R'' from the lid below a source of `width` and `height` [m] to the coolant [K m2/W]; the published die has theta A_ref - R''_local."""
+    """R'' from the lid below a source of `width`, `height` [m] to the coolant [K m2/W]: theta A_ref - R''_local for the published die."""
     reference = _spread(jnp.sqrt(cooling.reference_area) / cooling.spreading_length) ** 2
     own = _spread(width / cooling.spreading_length) * _spread(height / cooling.spreading_length)
     return (cooling.area_resistance - cooling.local_resistance) * own / reference

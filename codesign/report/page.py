@@ -160,7 +160,7 @@ def _section(title: str, text: str, body: str) -> str:
 def _packaging_text(run: Run) -> str:
     """Which constants the costs of packages come from."""
     constants = html.escape(run.manifest["labels"].get("packaging", "those of the study"))
-    return f"To scale, plainly arranged. Cost constants of the base: {constants}; manufacturing cost and market price are both in the table."
+    return f"To scale, plainly arranged. Cost constants of the base: {constants}; the table has manufacturing cost and market price."
 
 
 def _card(name: str) -> str:

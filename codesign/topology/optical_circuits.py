@@ -119,4 +119,5 @@ class OpticalCircuits(Topology):
         """None while the group has no choice: fewer than two other pods in its region."""
         choice = jnp.clip(self.peers(group) - 1, 0.0, 1.0)
         slower = self.stale_unevenness / self.unevenness
-        return Switching(self.circuit.switching_time * choice, self.rearrangements, self.predicted, slower, self.adaptive, 0.0 * choice, 0.0 * choice)
+        time, none = self.circuit.switching_time * choice, 0.0 * choice
+        return Switching(time, self.rearrangements, self.predicted, slower, self.adaptive, none, none)

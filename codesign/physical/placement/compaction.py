@@ -1,7 +1,7 @@
 """How far does every block slide until the cost stops falling, exactly and without overlap?
 
 Positions are whole multiples of GRID, which doubles add and halve without rounding, so that blocks that touch do
-not overlap. Each block in turn slides along x or y, or jumps, to the best of the places where its cost has a corner.
+not overlap. Each block in turn slides along x or y to the best of the places where its cost has a corner.
 """
 
 from typing import NamedTuple
@@ -64,30 +64,40 @@ def exact_cost(corner: np.ndarray, sides: np.ndarray, pairs: Pairs) -> float:
     return float((pairs.wires * apart.sum(-1)).sum() + heat.sum() + pairs.area * extent.prod())
 
 
-def best_slide(i: int, axis: int, corner: np.ndarray, sides: np.ndarray, pairs: Pairs) -> float:
-    """Where along `axis` block i stands best among the places it can slide to, the others staying."""
-    rest = np.arange(len(corner)) != i
-    low, high = corner[rest, axis], corner[rest, axis] + sides[rest, axis]
-    across, own, now = 1 - axis, sides[i, axis], corner[i, axis]
-    cross_low, cross_high = corner[rest, across], corner[rest, across] + sides[rest, across]
-    level = (cross_low < corner[i, across] + sides[i, across]) & (cross_high > corner[i, across])
-    frame_low, frame_high = min(low.min(), now), max(high.max(), now + own)
-    slack = max(pairs.room[axis] - (frame_high - frame_low), 0.0)
-    floor = max(high[level & (high <= now)].max(initial=frame_low - slack), frame_low - slack)
-    ceiling = min(low[level & (low >= now + own)].min(initial=frame_high + slack), frame_high + slack) - own
-    if floor >= ceiling:
-        return float(now)
-    centre = corner[rest] + sides[rest] / 2
-    joined = pairs.wires[i, rest] > 0
-    corners = np.concatenate([centre[joined, axis] - own / 2, [low.min(), high.max() - own, floor, ceiling, now]])
-    places = np.clip(on_grid(corners), floor, ceiling)
-    away = np.abs(places[:, None] + own / 2 - centre[:, axis])
-    offset = corner[i, across] + sides[i, across] / 2 - centre[:, across]
+def _room(i: int, axis: int, corner: np.ndarray, sides: np.ndarray, pairs: Pairs) -> tuple[float, float]:
+    """How far down and up block i can slide along `axis` before it meets a neighbour or the outline."""
+    low, high, across = corner[:, axis], corner[:, axis] + sides[:, axis], 1 - axis
+    slack = max(pairs.room[axis] - (high.max() - low.min()), 0.0)
+    level = (corner[:, across] < corner[i, across] + sides[i, across]) & (corner[:, across] + sides[:, across] > corner[i, across])
+    level[i] = False
+    floor = high[level & (high <= low[i])].max(initial=low.min() - slack)
+    ceiling = low[level & (low >= high[i])].min(initial=high.max() + slack)
+    return float(max(floor, low.min() - slack)), float(min(ceiling, high.max() + slack) - sides[i, axis])
+
+
+def _slide_costs(i: int, axis: int, places: np.ndarray, corner: np.ndarray, sides: np.ndarray, pairs: Pairs) -> np.ndarray:
+    """Cost of block i at each of `places` along `axis`, up to what does not depend on it; infinite where the outline is left."""
+    rest, across, own = np.arange(len(corner)) != i, 1 - axis, sides[i, axis]
+    low, high, extent = corner[rest, axis], corner[rest, axis] + sides[rest, axis], (corner + sides).max(0) - corner.min(0)
+    centre = corner + sides / 2
+    away = np.abs(places[:, None] + own / 2 - centre[rest, axis])
+    offset = centre[i, across] - centre[rest, across]
     heat = pairs.heats[i, rest] / np.sqrt(1 + (away**2 + offset**2) / pairs.reach**2)
     reach = np.maximum(places + own, high.max()) - np.minimum(places, low.min())
-    other = max(cross_high.max(), corner[i, across] + sides[i, across]) - min(cross_low.min(), corner[i, across])
-    cost = 2 * (away @ pairs.wires[i, rest] + heat.sum(1)) + pairs.area * (reach - pairs.gap) * (other - pairs.gap)
-    cost[reach > max(pairs.room[axis], frame_high - frame_low)] = np.inf
+    cost = 2 * (away @ pairs.wires[i, rest] + heat.sum(1)) + pairs.area * (reach - pairs.gap) * (extent[across] - pairs.gap)
+    return np.where(reach > max(pairs.room[axis], extent[axis]), np.inf, cost)
+
+
+def best_slide(i: int, axis: int, corner: np.ndarray, sides: np.ndarray, pairs: Pairs) -> float:
+    """Where along `axis` block i stands best among the places it can slide to, the others staying."""
+    floor, ceiling = _room(i, axis, corner, sides, pairs)
+    now, own, rest = corner[i, axis], sides[i, axis], np.arange(len(corner)) != i
+    if floor >= ceiling:
+        return float(now)
+    medians = corner[:, axis] + (sides[:, axis] - own) / 2  # the cost of wire has its corners level with the partners
+    edges = [corner[rest, axis].min(), (corner[rest, axis] + sides[rest, axis]).max() - own, floor, ceiling, now]
+    places = np.clip(on_grid(np.concatenate([medians[pairs.wires[i] > 0], edges])), floor, ceiling)
+    cost = _slide_costs(i, axis, places, corner, sides, pairs)
     return float(places[np.argmin(cost)]) if cost.min() < cost[-1] else float(now)
 
 
