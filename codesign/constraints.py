@@ -94,8 +94,9 @@ class Record(NamedTuple):
 
 
 def violation(demand: Scalar, bound: Scalar | float) -> Scalar:
-    """(demand - bound) / (|demand| + |bound|): <= 0 when met, smooth, between -1 and 1."""
-    return (demand - bound) / (jnp.abs(demand) + jnp.abs(bound) + 1e-30)
+    """(demand - bound) / (|demand| + |bound|): <= 0 when met, smooth, between -1 and 1; 0 where there is neither."""
+    size = jnp.abs(demand) + jnp.abs(bound)
+    return (demand - bound) / jnp.where(size > 0, size, 1.0)
 
 
 def violations(metrics: Metrics, names: tuple[str, ...]) -> tuple[Scalar, ...]:

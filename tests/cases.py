@@ -16,10 +16,11 @@ from codesign.api import load
 from codesign.cells import cell_values
 from codesign.config import load_design, load_study, load_system, load_workload_named, workload_names
 from codesign.config.catalogue import SHIPPED, load_catalogue
-from codesign.design import Design, leaves, value_at, with_values
+from codesign.design import Design, has, leaves, value_at, with_values
 from codesign.evaluate import evaluate
 from codesign.fields import as_float
 from codesign.mapping import parallelism
+from codesign.physical.built import built
 from codesign.search.gradient import jacobian
 from codesign.search.space import cells_at, lanes
 from codesign.study import Study, make_model
@@ -62,7 +63,7 @@ POINTS = [*BASES, *(name for study in STUDIES for name in _references(study)), *
 
 RESOURCES = {
     "scale_up": ("cluster.device.scale_up.bandwidth",),
-    "scale_out": ("cluster.device.scale_out.bandwidth",),
+    "scale_out": ("cluster.device.scale_out.bandwidth", "cluster.fabric.port_bandwidth"),
     "memory": ("cluster.device.package.memory.bandwidth",),
     "matrix": ("cluster.device.package.die.peak_flops", "cluster.device.package.die.peak_flops_8bit"),
 }
@@ -115,9 +116,19 @@ def changed(base: Point, values: Mapping[str, float]) -> Point:
     return with_values(*base, {path: as_float(float(value)) for path, value in values.items()})
 
 
+def changed_where_there(base: Point, values: Mapping[str, float]) -> Point:
+    """`base` with those leaves replaced that it has."""
+    return changed(base, {path: value for path, value in values.items() if has(*base, path)})
+
+
 def mapped(base: Point, **degrees: float) -> Point:
     """`base` with other degrees of parallelism."""
     return changed(base, {f"mapping.{name}": value for name, value in degrees.items()})
+
+
+def as_built(base: Point) -> Point:
+    """The point with what is designed in it built: dies and links whose numbers stand for themselves."""
+    return Design(built(base[0].cluster), base[0].mapping), base[1]
 
 
 def scheduled(base: Point, **rules: float) -> Point:
@@ -126,8 +137,10 @@ def scheduled(base: Point, **rules: float) -> Point:
 
 
 def multiplied(base: Point, **factors: float) -> Point:
-    """`base` with some of its resources multiplied."""
-    return changed(base, {p: factor * float(value_at(*base, p)) for name, factor in factors.items() for p in RESOURCES[name]})
+    """`base` with some of its resources multiplied; a designed die has the rates of the die it is like."""
+    paths = {p: factor for name, factor in factors.items() for p in RESOURCES[name]}
+    own = {p if has(*base, p) else p.replace(".die.", ".die.like."): factor for p, factor in paths.items()}
+    return changed(base, {p: factor * float(value_at(*base, p)) for p, factor in own.items() if has(*base, p)})
 
 
 compiled_batch = jax.jit(jax.vmap(evaluate))

@@ -3,7 +3,7 @@
 import cases
 import numpy as np
 import pytest
-from cases import BASES, POINTS, RESOURCES, changed, mapped, multiplied, scheduled
+from cases import BASES, POINTS, RESOURCES, as_built, changed, changed_where_there, mapped, multiplied, scheduled
 
 from codesign.constraints import CONSTRAINTS, records
 from codesign.evaluate import evaluate
@@ -25,17 +25,23 @@ RULES_THAT_LENGTHEN = {
     "expert_imbalance", "attention_share",
 }  # fmt: skip
 SHARES_ONLY = {"test_and_assembly", "price_over_cost", "power_usage_effectiveness", "edge_utilisation", "usable_capacity"}
-NO_LATENCY = dict.fromkeys(("cluster.pod.network.switch.latency", "cluster.fabric.switch.latency", "cluster.facility.launch_time"), 0)
+NO_LATENCY = dict.fromkeys(
+    (
+        "cluster.pod.network.switch.latency", "cluster.pod.network.hop_latency", "cluster.fabric.switch.latency",
+        "cluster.fabric.hop_latency", "cluster.fabric.circuit.delay", "cluster.facility.launch_time",
+    ),
+    0,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=POINTS)
 def any_point(request):
-    return cases.point(request.param)
+    return as_built(cases.point(request.param))
 
 
 @pytest.fixture(scope="module", params=BASES)
 def base(request):
-    return cases.point(request.param)
+    return as_built(cases.point(request.param))
 
 
 def _terms(point):
@@ -45,7 +51,7 @@ def _terms(point):
 def _bare(base):
     """No latency, no kernel detail, nothing hidden, no bubble: every term is bytes over a bandwidth or FLOPs over a rate."""
     hidden = ("tensor_overlap", "context_overlap", "expert_overlap", "send_overlap", "gradient_overlap", "bubble", "kernel_detail")
-    return scheduled(changed(base, NO_LATENCY), gradient_traffic=1, split_groups=1, **dict.fromkeys(hidden, 0))
+    return scheduled(changed_where_there(base, NO_LATENCY), gradient_traffic=1, split_groups=1, **dict.fromkeys(hidden, 0))
 
 
 def test_parts_add_up_and_everything_is_finite(any_point):

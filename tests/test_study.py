@@ -60,7 +60,8 @@ def test_lean_designs_are_no_worse_and_no_larger(name):
     exact = make_exact_evaluation(study)
     generator = np.random.default_rng(5)
     cell = generator.integers(0, study.space.size, 3000)
-    x = study.space.snap(np.repeat((0.8 * study.space.high)[:, None], 3000, axis=1), cell)
+    low, high = np.log(study.space.low)[:, None], np.log(study.space.high)[:, None]
+    x = study.space.snap(np.exp(generator.uniform(low, high, (len(low), 3000))), cell)
     _, before, broken = exact(x, cell)
     good = np.all(broken <= 0, axis=0)
     assert good.any()

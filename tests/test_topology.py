@@ -27,6 +27,7 @@ PODS = {"switched_pod": MACHINE.pod.network, "package_mesh": MESH} | {name: row 
 NETWORKS = {name: (row, False) for name, row in ROWS.items()} | {f"pod: {name}": (row, True) for name, row in PODS.items()}
 """By name: the network, and whether it joins the devices of a pod (else the pods of a cluster)."""
 CHUNK, STEP = 64, 1e-5
+ROWS_OF_DIES, GAP = as_float(3.7), as_float(1.3e-4)
 SENT = 1e9
 
 SPREAD = [
@@ -143,7 +144,9 @@ def generic_points(name):
     for seed, ranks in enumerate(sizes):
         ends = ends_of(name)
         devices, pod = ends.devices * 0.993, ends.pod if inside else ends.pod * 0.987
-        ends = Endpoints(devices, pod, generic(ends.port, seed), Tier(ends.inner.bandwidth * 0.71, as_float(1.3e-6)), ends.site)
+        ends = Endpoints(
+            devices, pod, generic(ends.port, seed), Tier(ends.inner.bandwidth * 0.71, as_float(1.3e-6)), ends.site, ROWS_OF_DIES, GAP
+        )
         points.append((generic(network, seed), group(*ranks), ends))
     return points
 

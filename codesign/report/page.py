@@ -51,6 +51,10 @@ code{background:#eef1f4;padding:1px 5px;border-radius:4px}
 """
 
 
+NAMESPACE = ' xmlns="http://www.w3.org/2000/svg"'
+"""What a picture of its own needs and one inside a page does not."""
+
+
 def _number(value: Any) -> str:
     if isinstance(value, str):
         return html.escape(value)
@@ -122,7 +126,8 @@ def _packages(run: Run) -> str:
     for name, aims in best.items():
         with jax.enable_x64(True):
             drawing = package_drawing(*design_of(run, run.columns["id"].index(name)), f"{name}: {', '.join(aims)}")
-        cards.append(f'<div class="card floorplan">{floorplan_svg(drawing, "power density")}</div>')
+        picture = floorplan_svg(drawing, "power density").replace(NAMESPACE, "")
+        cards.append(f'<div class="card floorplan">{picture}</div>')
     return "".join(cards)
 
 

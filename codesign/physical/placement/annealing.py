@@ -111,7 +111,7 @@ def neighbour(now: Packing, move: Move, problem: Problem) -> Packing:
     return packing_of(first, second, turned, problem)
 
 
-def ladder(hot: float, cold: float, chains: int) -> Scalar:
+def ladder(hot: Scalar | float, cold: float, chains: int) -> Scalar:
     """Temperatures (s,) from cold to hot by equal factors."""
     return cold * (hot / cold) ** (jnp.arange(chains, dtype=jnp.float32) / max(chains - 1, 1))
 
