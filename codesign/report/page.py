@@ -111,7 +111,9 @@ def _tiles(run: Run) -> str:
 def _table(run: Run) -> str:
     units = run.manifest["units"]
     labels = {o["name"]: o["label"] for o in run.manifest["objectives"]}
-    names = ["id", *labels, *(n for n in free_names(run) if len(set(run.columns[n])) > 1), "model_utilisation", "bottleneck"]
+    names = ["id", *labels, *(n for n in free_names(run) if len(set(run.columns[n])) > 1)]
+    more = ("package_cost", "package_price", "model_utilisation", "bottleneck")
+    names += [name for name in more if name in run.columns and name not in names]
     head = "".join(f"<th>{html.escape(with_unit(labels.get(n, n.replace('_', ' ')), units[n]))}</th>" for n in names)
     rows = "".join("<tr>" + "".join(f"<td>{_number(run.columns[n][i])}</td>" for n in names) + "</tr>" for i in spread_rows(run, 14))
     return f'<div class="card scroll"><table><tr>{head}</tr>{rows}</table></div>'

@@ -62,6 +62,10 @@ def _choices(run: Run) -> Iterable[str]:
     for design in dict.fromkeys(run.manifest["best"].values()):
         number = run.columns["id"].index(design)
         yield f"  {design}: " + ", ".join(choice_text(run, number, name) for name in free_names(run))
+        if "package_cost" in run.columns:
+            made, sold = (show(run.columns[name][number], "$") for name in ("package_cost", "package_price"))
+            constants = run.manifest["labels"].get("packaging", "its own")
+            yield f"    package {made} to make, {sold} at market price (constants of the base: {constants})"
 
 
 def _front(run: Run) -> Table:
