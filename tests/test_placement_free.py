@@ -21,9 +21,9 @@ sys.path.insert(0, str(ROOT / "experiments"))
 from placement_instances import random_instance
 
 MM = 1e-3
-SIZES = [(0, 6), (1, 7), (2, 8), (3, 12), (4, 16)]
+SIZES = [(0, 6), (2, 8), (3, 12), (4, 16)]
 WEIGHTS = [PlacementWeights(), PlacementWeights(1.0, 0.0, 0.0), PlacementWeights(0.0, 1.0, 0.0), PlacementWeights(0.0, 0.0, 1.0)]
-FEW = 20_000
+FEW = 8_000
 
 
 @pytest.fixture(autouse=True)
@@ -95,8 +95,8 @@ def test_the_seed_decides(seed, blocks):
 
 
 @jax.jit
-def value(problem, centres):
-    return smooth_cost(centres, problem.width, problem.height, problem, 0.03, 2.0)
+def value(problem, centres, softness=0.03, penalty=2.0):
+    return smooth_cost(centres, problem.width, problem.height, problem, softness, penalty)
 
 
 @jax.jit
@@ -116,14 +116,14 @@ def test_the_smooth_cost_has_the_right_gradient(seed, blocks):
     assert jnp.isfinite(slope(problem, jnp.zeros_like(centres), along))  # all blocks in one place
 
 
-@pytest.mark.parametrize(("seed", "blocks"), SIZES[:3])
+@pytest.mark.parametrize(("seed", "blocks"), SIZES[:2])
 def test_the_smooth_cost_tends_to_the_cost(seed, blocks):
     case = random_instance(seed, blocks)
     start = case_of(case.blocks, case.nets, case.outline, case.gap, PlacementWeights())
     problem = jax.tree.map(lambda part: part.astype(jnp.float64), problem_of(start, 8))
     centres = jnp.pad((start.corner + start.cells / 2) / start.scale, ((0, 8 - blocks), (0, 0)))
     exact = placement_cost(case.blocks, case.nets, PlacementWeights()).total
-    smooth = smooth_cost(centres, problem.width, problem.height, problem, 1e-5, 0.0)
+    smooth = value(problem, centres, 1e-5, 0.0)
     assert abs(smooth - exact) < 1e-3
     assert abs(exact_parts(case.blocks, case.nets, PlacementWeights()).total - exact) < 1e-9
     assert abs(exact_cost(start.corner, start.cells, start.pairs) - exact) < 1e-9
