@@ -162,3 +162,10 @@ def test_a_group_of_one_has_finite_slopes(degree):
     slope = jax.grad(time)(jnp.asarray(1.0))
     assert jnp.isfinite(slope)
     assert slope != 0
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_single_precision_is_close_to_double(name):
+    single, double = (cases.search_sample(name, dtype) for dtype in ("float32", "float64"))
+    np.testing.assert_allclose(single["violations"], double["violations"], atol=1e-5, rtol=0)
+    np.testing.assert_allclose(single["objectives"], double["objectives"], atol=1e-4, rtol=0)

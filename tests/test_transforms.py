@@ -52,13 +52,6 @@ def test_other_values_are_never_traced_again():
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_single_precision_is_close_to_double(name):
-    single, double = (cases.search_sample(name, dtype) for dtype in ("float32", "float64"))
-    np.testing.assert_allclose(single["violations"], double["violations"], atol=1e-5, rtol=0)
-    np.testing.assert_allclose(single["objectives"], double["objectives"], atol=1e-4, rtol=0)
-
-
-@pytest.mark.parametrize("name", STUDIES)
 def test_a_lane_of_the_search_is_the_design_it_stands_for(name):
     study = cases.study(name)
     cells = np.array([0, study.space.size // 2, study.space.size - 1])

@@ -26,7 +26,8 @@ DENSE = {  # 1e9 weights, as published; of models cut in depth and of h... l... 
 }  # fmt: skip
 SPARSE = {  # total and active, in 1e9; None where the authors print none
     "deepseek_v2_lite": (15.7, 2.4), "deepseek_v2_l4": (13.3, 2.4), "deepseek_v3": (671, 37), "deepseek_v3_mtp": (685, 38),
-    "deepseek_v3_l4": (36.96, 4.19), "kimi_k2": (1026, 32), "qwen3_235b_a22b": (235, 22), "qwen3_30b_a3b": (30.5, 3.3),
+    "deepseek_v3_l4": (36.96, 4.19), "kimi_k2": (1026, 32), "qwen3_235b_a22b": (235, 22), "qwen3_235b_a22b_10k": (235, 22),
+    "qwen3_30b_a3b": (30.5, 3.3),
     "gpt_oss_120b": (116.8, 5.1), "mixtral_8x7b": (46.7, 12.9), "mixtral_8x22b": (141, 39), "mixtral_8x22b_g8t8": (141, 22),
     "qwen2_57b_a14b": (57.4, 14), "qwen15_moe_a2.7b": (14.3, 2.7), "olmoe_1b_7b": (6.92, 1.3), "llama_moe_3.5b_4_16": (6.74, 3.5),
     "passage_4.7t": (4711, None), "pangu_ultra_moe": (718, 39),
