@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -33,9 +34,11 @@ class Row(NamedTuple):
 
     def data(self) -> dict[str, Any]:
         """The row as the interface prints it."""
-        error = None if not self.paper else (self.model - self.paper) / self.paper
-        kept = {"id": self.id, "quantity": self.quantity, "unit": self.unit, "paper": self.paper, "model": self.model}
-        return kept | {"error": error, "within": self.within, "tolerance": None if self.low is None else [self.low, self.high]}
+        model, paper = float(self.model), None if self.paper is None else float(self.paper)
+        ends = [None if end is None or math.isinf(end) else float(end) for end in (self.low, self.high)]
+        kept = {"id": self.id, "quantity": self.quantity, "unit": self.unit, "paper": paper, "model": model}
+        error = None if not paper else (model - paper) / paper
+        return kept | {"error": error, "within": self.within, "tolerance": None if self.low is None else ends}
 
 
 def rounded(row_id: str, quantity: str, unit: str, paper: float, model: float, half: float, slack: float = 0.0) -> Row:
