@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 from jax.extend import core
-from scipy.special import gammaln
+from scipy.special import expit, gammaln
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "add": np.add, "add_any": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative, "max": np.maximum,
     "min": np.minimum, "exp": np.exp, "log": np.log, "abs": np.abs, "ceil": np.ceil, "floor": np.floor, "pow": np.power, "sqrt": np.sqrt,
     "ge": np.greater_equal, "gt": np.greater, "le": np.less_equal, "lt": np.less, "eq": np.equal, "ne": np.not_equal, "and": np.logical_and,
     "or": np.logical_or, "not": np.logical_not, "lgamma": gammaln, "sign": np.sign, "is_finite": np.isfinite,
-    "log1p": np.log1p, "expm1": np.expm1, "square": np.square,
+    "log1p": np.log1p, "expm1": np.expm1, "square": np.square, "logistic": expit, "logaddexp": np.logaddexp,
 }  # fmt: skip
 
 
