@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 from chiplight_insights import insight_rows
 from chiplight_reuse import REUSE, SHARE, closed_form_rows, descent_rows, model_rows
-from chiplight_search import Best, Free, System, best, per_manufacturing_dollar, per_market_dollar, per_watt, throughput
+from chiplight_search import Best, Free, Score, System, best, per_manufacturing_dollar, per_market_dollar, per_watt, throughput
 from claim import ROOT, Row, parser, show
 
 from codesign.config import load_study, load_system
@@ -81,9 +81,9 @@ def system_rows(found: Systems) -> list[Row]:
     return rows + [Row(f"S.design.{name}", f"ChipLight-like: {name}", unit, None, chosen[name]) for name, unit in wanted.items()]
 
 
-def ratio(score: object, one: Best, other: Best) -> float:
+def ratio(score: Score, one: Best, other: Best) -> float:
     """Score of one design over that of another."""
-    return float(score(one.reached) / score(other.reached))  # type: ignore[operator]
+    return float(score(one.reached) / score(other.reached))
 
 
 def railx_rows(found: Systems) -> list[Row]:

@@ -5,7 +5,7 @@ variants of a system whose structure is the same, so that one compiled program s
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -24,7 +24,7 @@ CHUNK, PARENTS, ROUNDS = 8192, 128, 24
 MICRO_BATCHES = (1, 2)
 DEGREES = {"tp": (1, 2, 4, 8, 16), "pp": (1, 2, 4, 8, 16), "cp": (1, 2, 4, 8, 16, 32), "ep": (8, 16, 32, 64, 128), "etp": (1, 2, 4, 8)}
 REPORTED = ("tokens_per_second", "manufacturing_cost", "capital_cost", "facility_power", "step_time", "package_cost")
-Score = Callable[[dict[str, np.ndarray]], np.ndarray]
+Score = Callable[[Mapping[str, Any]], Any]
 
 
 class Best(NamedTuple):
@@ -153,21 +153,21 @@ def best(
     return Best(values, {name: float(column[0]) for name, column in reached.items()}, *system.at(values), float(held[0][0]))
 
 
-def per_manufacturing_dollar(reached: dict[str, np.ndarray]) -> np.ndarray:
+def per_manufacturing_dollar(reached: Mapping[str, Any]) -> Any:
     """Tokens per second and device over the cluster's manufacturing cost."""
     return reached["tokens_per_second"] / reached["manufacturing_cost"]
 
 
-def per_market_dollar(reached: dict[str, np.ndarray]) -> np.ndarray:
+def per_market_dollar(reached: Mapping[str, Any]) -> Any:
     """Tokens per second and device over the cluster's market price."""
     return reached["tokens_per_second"] / reached["capital_cost"]
 
 
-def per_watt(reached: dict[str, np.ndarray]) -> np.ndarray:
+def per_watt(reached: Mapping[str, Any]) -> Any:
     """Tokens per second and device over the facility's power."""
     return reached["tokens_per_second"] / reached["facility_power"]
 
 
-def throughput(reached: dict[str, np.ndarray]) -> np.ndarray:
+def throughput(reached: Mapping[str, Any]) -> Any:
     """Tokens per second and device."""
     return reached["tokens_per_second"]
