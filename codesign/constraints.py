@@ -53,7 +53,7 @@ CONSTRAINTS = {
         Constraint(
             "optics temperature", "optics_temperature", "optics_temperature_limit", "less power in the package, better cooling, denser dies"
         ),
-        Constraint("power delivery", "delivered_power", "delivered_power_limit", "a lower clock, less bandwidth, more die area"),
+        Constraint("power delivery", "die_power", "power_delivery_limit", "a lower clock, less bandwidth, more die area"),
         Constraint("light per waveguide", "bus_power", "bus_power_limit", "fewer wavelengths per fibre, lower losses, a lower rate"),
         Constraint("laser line", "line_power", "line_power_limit", "fewer lanes per line, lower losses, a lower rate per wavelength"),
         Constraint("wavelength comb", "comb_span", "comb_span_limit", "fewer or closer wavelengths, smaller rings"),

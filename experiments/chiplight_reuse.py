@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from chiplight_search import System
-from claim import Row
+from claim import Row, percent
 
 from codesign.evaluate import evaluate
 from codesign.performance import link_reuse
@@ -20,28 +20,23 @@ SHEET = 1e-3
 """Gradient descent must come so close to the exact split."""
 
 
-def close(row_id: str, quantity: str, unit: str, paper: float, model: float, share: float = 1e-6) -> Row:
-    """A row that is within when it equals the sheet's figure to a share of it."""
-    return Row(row_id, quantity, unit, paper, float(model), paper * (1 - share), paper * (1 + share))
-
-
 def closed_form_rows() -> list[Row]:
     """O43 and O44."""
     one, four = jnp.asarray(1.0), jnp.asarray(4.0)
     return [
-        close("O43.static", "equal volumes, split", "s", 4.0, link_reuse.static_time(one, one, one)),
-        close("O43.share", "equal volumes, best share", "1", 0.5, link_reuse.static_share(one, one)),
-        close("O43.reuse", "equal volumes, reuse without switching time", "s", 2.0, link_reuse.reuse_time(one, one, one, four, 0 * one)),
-        close(
+        percent("O43.static", "equal volumes, split", "s", 4.0, link_reuse.static_time(one, one, one)),
+        percent("O43.share", "equal volumes, best share", "1", 0.5, link_reuse.static_share(one, one)),
+        percent("O43.reuse", "equal volumes, reuse without switching time", "s", 2.0, link_reuse.reuse_time(one, one, one, four, 0 * one)),
+        percent(
             "O43.break-even",
             "switching time of one change times changes",
             "s",
             2.0,
             4 * link_reuse.break_even_change_time(one, one, one, four),
         ),
-        close("O44.static", "volumes 4 and 1, split", "s", 9.0, link_reuse.static_time(four, one, one)),
-        close("O44.share", "volumes 4 and 1, best share", "1", 2 / 3, link_reuse.static_share(four, one)),
-        close("O44.reuse", "volumes 4 and 1, reuse", "s", 5.0, link_reuse.reuse_time(four, one, one, four, 0 * one)),
+        percent("O44.static", "volumes 4 and 1, split", "s", 9.0, link_reuse.static_time(four, one, one)),
+        percent("O44.share", "volumes 4 and 1, best share", "1", 2 / 3, link_reuse.static_share(four, one)),
+        percent("O44.reuse", "volumes 4 and 1, reuse", "s", 5.0, link_reuse.reuse_time(four, one, one, four, 0 * one)),
     ]
 
 
@@ -97,8 +92,8 @@ def model_rows(system: System, values: dict[str, float]) -> list[Row]:
     at_even = exchange_times(system, bare | {REUSE: 1.0, TIME: even})
     return [
         Row("R1", "context over expert volume of the best design", "1", None, own[0] / own[1]),
-        close("R2", "split at its best share, whole model against closed form", "s", static, sum(split[:2]), 2e-2),
-        close(
+        percent("R2", "split at its best share, whole model against closed form", "s", static, sum(split[:2]), 2e-2),
+        percent(
             "R3",
             "reuse over split, whole model against closed form",
             "x",
@@ -106,6 +101,6 @@ def model_rows(system: System, values: dict[str, float]) -> list[Row]:
             (own[0] + own[1]) / sum(split[:2]),
             2e-2,
         ),
-        close("R4", "at the closed form's break-even switching time both take the same", "x", 1.0, sum(at_even) / sum(split[:2]), 2e-2),
+        percent("R4", "at the closed form's break-even switching time both take the same", "x", 1.0, sum(at_even) / sum(split[:2]), 2e-2),
         Row("R5", "break-even switching time of one change", "us", None, even * 1e6),
     ]

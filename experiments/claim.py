@@ -46,6 +46,11 @@ def rounded(row_id: str, quantity: str, unit: str, paper: float, model: float, h
     return Row(row_id, quantity, unit, paper, float(model), (paper - half) * (1 - slack), (paper + half) * (1 + slack))
 
 
+def percent(row_id: str, quantity: str, unit: str, paper: float, model: Any, share: float = 0.01) -> Row:
+    """A row within a share of the published figure."""
+    return rounded(row_id, quantity, unit, paper, model, share * abs(paper))
+
+
 def parser(text: str) -> argparse.ArgumentParser:
     """The arguments every experiment takes."""
     result = argparse.ArgumentParser(description=text)

@@ -8,8 +8,9 @@ import sys
 from typing import Any
 
 import jax
-from claim import ROOT, Row, parser, rounded, show
-from package_optics_budget import budget_rows, laser_rows, outside_rows, percent, pj, receiver_rows, uncertainty_rows
+from claim import ROOT, Row, parser, percent, rounded, show
+from package_optics_budget import budget_rows, laser_rows, outside_rows, pj, receiver_rows, uncertainty_rows
+from passage import tb, watts
 
 from codesign import tree
 from codesign.config import load_system
@@ -29,16 +30,6 @@ def tables() -> tuple[dict[str, Any], dict[str, Any]]:
     """Rows of links, and of optical links, by name."""
     rows = load_catalogue(CONFIGS).rows
     return tuple({name: row.module for name, row in rows[table].items()} for table in ("links", "optical_links"))
-
-
-def tb(value: float) -> float:
-    """Tb/s in SI."""
-    return parse_quantity(f"{value} Tb/s", "Tb/s")
-
-
-def watts(link: Any, bandwidth: float) -> float:
-    """Power of one end of a link."""
-    return float(link_power(bandwidth, link.energy))
 
 
 def energy_rows(links: dict[str, Any], optical: dict[str, Any]) -> list[Row]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from claim import Row, rounded
+from claim import Row, percent, rounded
 
 from codesign import tree
 from codesign.fields import as_float
@@ -23,11 +23,6 @@ def pj(energy: Any) -> float:
 def changed(link: Any, values: dict[str, float]) -> Any:
     """A link with numbers replaced, in SI."""
     return tree.put(link, {path: as_float(value) for path, value in values.items()})
-
-
-def percent(row_id: str, name: str, unit: str, paper: float, model: Any, share: float = 0.01) -> Row:
-    """A row within a share of the published figure."""
-    return rounded(row_id, name, unit, paper, model, share * abs(paper))
 
 
 def receiver_rows(optical: dict[str, Any]) -> list[Row]:

@@ -163,6 +163,7 @@ IMPOSSIBLE = {
     "logic temperature": ({PACKAGE + "cooling.thermal_resistance": 1.0}, "degC"),
     "memory temperature": ({PACKAGE + "cooling.thermal_resistance": 1.0}, "degC"),
     "optics temperature": ({PACKAGE + "cooling.thermal_resistance": 1.0}, "degC"),
+    "die power density": ({PACKAGE + "cooling.heat_flux_limit": 1e4}, "W"),
     "power delivery": ({PACKAGE + "cooling.current_density_limit": 1e4}, "W"),
     "package power": ({PACKAGE + "power_limit": 100}, "W"),
     "light per waveguide": ({"cluster.device.scale_out.link.photonics.coupler_loss": 4.8}, "mW"),

@@ -62,7 +62,12 @@ def test_a_published_die_may_stand_where_a_design_may(folder):
 
 
 def test_outputs_name_the_constants_of_the_costs():
-    assert "calibrated 2025" in load_design(SHIPPED / "designs" / "passage.toml").labels["packaging"]
+    path = SHIPPED / "designs" / "passage.toml"
+    assert load_design(path).labels["packaging"] == "photonic interposer, calibrated 2025"
+    older = load_design(path, ("cluster.device.package.packaging=interposer_2021",))
+    assert older.labels["packaging"] == "silicon interposer, chips last, 2021 published"
+    own = load_design(path, ("cluster.device.package.packaging.bond_yield=0.99",))
+    assert own.labels["packaging"] == "photonic interposer, calibrated 2025, 1 numbers changed"
 
 
 DRAWINGS = {"package.svg": b"<svg", "package.png": b"\x89PNG"}

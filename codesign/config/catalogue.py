@@ -59,26 +59,42 @@ def check_sources(provenance: dict[str, Number], known: dict[str, Any], document
     return list(problems.values())
 
 
-def _rows(table: str, folder: Path, known: dict[str, dict[str, Row]], sources: dict[str, Any]) -> tuple[dict[str, Row], list[Problem]]:
+Known = dict[str, dict[str, Row]]
+
+
+def _row(
+    cls: type, name: str, raw: dict[str, Any], known: Known, sources: dict[str, Any], document: Document
+) -> tuple[Row | None, list[Problem]]:
+    """The row `name` of a table, the rows that it names filled in, or what is wrong with it."""
+    problems: list[Problem] = []
+    expanded = expand(cls, raw, known, document, (name,), problems)
+    checked, found = validate(cls, expanded, document, (name,))
+    named = {problem.key for problem in problems}
+    problems += [problem for problem in found if problem.key not in named]
+    if checked is None:
+        return None, problems
+    module, provenance = build(cls, checked)
+    problems += check_sources(provenance, sources, document, (name,))
+    return Row(name, raw.get("label", name), raw.get("note", ""), module, provenance, expanded), problems
+
+
+def _rows(table: str, folder: Path, known: Known, sources: dict[str, Any]) -> tuple[dict[str, Row], list[Problem]]:
     """Rows of one table; they may name rows of the tables before it."""
     document = read_document(folder / "technology" / f"{table}.toml")
-    rows, problems = {}, []
+    rows: dict[str, Row] = {}
+    problems: list[Problem] = []
     for name, raw in document.data.items():
         if not isinstance(raw, dict):
             problems.append(document.problem((name,), "expected a table with one row"))
             continue
-        expanded = expand(TABLES[table], raw, known, document, (name,), problems)
-        checked, found = validate(TABLES[table], expanded, document, (name,))
-        named = {problem.key for problem in problems}
-        problems += [problem for problem in found if problem.key not in named]
-        if checked is not None:
-            module, provenance = build(TABLES[table], checked)
-            problems += check_sources(provenance, sources, document, (name,))
-            rows[name] = Row(name, raw.get("label", name), raw.get("note", ""), module, provenance, expanded)
+        row, found = _row(TABLES[table], name, raw, known, sources, document)
+        problems += found
+        if row is not None:
+            rows[name] = row
     return rows, problems
 
 
-def _fabric_rows(folder: Path, known: dict[str, dict[str, Row]], sources: dict[str, Any]) -> tuple[dict[str, Row], list[Problem]]:
+def _fabric_rows(folder: Path, known: Known, sources: dict[str, Any]) -> tuple[dict[str, Row], list[Problem]]:
     """Networks put together from rows of other tables; a row states its class by `kind`. A folder may have none."""
     path = folder / "technology" / "fabrics.toml"
     if not path.exists():
@@ -88,19 +104,14 @@ def _fabric_rows(folder: Path, known: dict[str, dict[str, Row]], sources: dict[s
     for name, raw in document.data.items():
         kind = raw.get("kind") if isinstance(raw, dict) else None
         if kind not in FABRICS:
-            problems.append(
-                document.problem((name,), f"expected a table with kind = one of {', '.join(FABRICS)}" + nearest(str(kind), FABRICS))
-            )
+            expected = f"expected a table with kind = one of {', '.join(FABRICS)}" + nearest(str(kind), FABRICS)
+            problems.append(document.problem((name,), expected))
             continue
         own = {key: value for key, value in raw.items() if key != "kind"}
-        expanded = expand(FABRICS[kind], own, known | {"fabrics": rows}, document, (name,), problems)
-        checked, found = validate(FABRICS[kind], expanded, document, (name,))
-        named = {problem.key for problem in problems}
-        problems += [problem for problem in found if problem.key not in named]
-        if checked is not None:
-            module, provenance = build(FABRICS[kind], checked)
-            problems += check_sources(provenance, sources, document, (name,))
-            rows[name] = Row(name, raw.get("label", name), raw.get("note", ""), module, provenance, expanded | {"kind": kind})
+        row, found = _row(FABRICS[kind], name, own, known | {"fabrics": rows}, sources, document)
+        problems += found
+        if row is not None:
+            rows[name] = row._replace(raw=row.raw | {"kind": kind})
     return rows, problems
 
 
@@ -121,7 +132,7 @@ def load_catalogue(folder: Path) -> Catalogue:
 @functools.lru_cache(maxsize=8)
 def _load(folder: Path, _: tuple[int, ...]) -> Catalogue:
     sources = read_document(folder / "sources.toml").data
-    rows: dict[str, dict[str, Row]] = {}
+    rows: Known = {}
     problems: list[Problem] = []
     broken: set[str] = set()
     for table in TABLES:

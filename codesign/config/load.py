@@ -24,6 +24,7 @@ from codesign.design import Design, with_values
 from codesign.fields import as_float
 from codesign.mapping.parallelism import Mapping
 from codesign.performance.demand import Demand, demand_numbers
+from codesign.tree import leaves
 from codesign.workload.training import Workload
 
 
@@ -135,7 +136,6 @@ def _point(document: Document, catalogue: Catalogue) -> Point:
     provenance |= {f"workload.{k}": v for k, v in workload.provenance.items()}
     title = str(document.data.get("title", document.path.stem))
     labels = {"title": title, "system": system.label, "workload": workload.label}
-    labels["packaging"] = system.parts.get("device.package.packaging", "constants of the system file")
     return Point(Design(system.module, mapping.module), workload.module, provenance, labels, accuracy_of(system.calibration))
 
 
@@ -156,6 +156,17 @@ def rank_problems(document: Document, demand: Demand, degrees: list[float]) -> l
     return [document.problem(("traffic",), text)]
 
 
+def packaging_label(design: Design, catalogue: Catalogue) -> str:
+    """The row whose constants the design's package is priced with: the one that has all its numbers, or the nearest of them, changed."""
+    own = [float(value) for _, _, value in leaves(design.cluster.device.package.packaging)]
+    apart = {}
+    for row in catalogue.rows["packagings"].values():
+        numbers = [float(value) for _, _, value in leaves(row.module)]
+        apart[row.label] = sum(a != b for a, b in zip(own, numbers, strict=True))
+    label = min(apart, key=lambda name: apart[name])
+    return label + (f", {apart[label]} numbers changed" if apart[label] else "")
+
+
 DESIGN_KEYS = {"title", "note", "system", "workload", "mapping", "set", "traffic"}
 
 
@@ -165,7 +176,8 @@ def _changed_point(document: Document, catalogue: Catalogue) -> Point:
     changed, problems = read_overrides(document, ("set",), document.data.get("set", {}), point, catalogue)
     if problems:
         raise ConfigError(problems)
-    point = point._replace(design=changed[0], workload=changed[1])
+    labels = point.labels | {"packaging": packaging_label(changed[0], catalogue)}
+    point = point._replace(design=changed[0], workload=changed[1], labels=labels)
     demand, problems = read_demand(document, float(point.workload.model.experts), float(point.design.cluster.pod.size))
     if demand is not None:
         problems += rank_problems(document, demand, [float(point.design.mapping.ep)])

@@ -26,7 +26,6 @@ class Die(eqx.Module):
     energy_per_flop: Scalar = quantity("pJ/FLOP", "dynamic energy of one 16-bit floating point operation", low=0.01, high=10)
     energy_per_flop_8bit: Scalar = quantity("pJ/FLOP", "dynamic energy of one 8-bit floating point operation", low=0.01, high=10)
     static_power: Scalar = quantity("W", "leakage and clocks, drawn all the time", high=2000)
-    power_density_limit: Scalar = quantity("W/mm2", "heat the cooling takes from die area", low=0.05, high=10)
     edge_utilisation: Scalar = quantity("1", "share of a free die edge that input and output can use", low=0.1, high=1)
 
     @property

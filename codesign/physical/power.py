@@ -55,7 +55,7 @@ def die_power(device: Device) -> Scalar:
 
 def die_power_limit(package: Package) -> Scalar:
     """Heat the cooling takes from one device's dies [W]."""
-    return package.dies * package.die.area * package.die.power_density_limit
+    return package.dies * package.die.area * package.cooling.heat_flux_limit
 
 
 def work_energy(package: Package, flops: Scalar, flops_8bit: Scalar, memory_bytes: Scalar) -> Scalar:

@@ -38,12 +38,14 @@ class PhasedRails(Topology):
         """Share of the ports that a phase has: its own, or all with reuse."""
         return self.reuse + (1 - self.reuse) * owned
 
+    def exchange_ports(self, ends: Endpoints) -> Scalar:
+        """Ports of a pod that all-to-alls have; at least one."""
+        return jnp.maximum(self.share(1 - self.ring_share) * ends.pod * ends.port.bandwidth / self.port_bandwidth, 1.0)
+
     def hops(self, group: Group, ends: Endpoints) -> Scalar:
         """Mean hops of an all-to-all; the fit of `mean_hops` fades to 1 as the last quarter of the peers get a port each."""
-        share = self.share(1 - self.ring_share)
-        ports = jnp.maximum(share * ends.pod * ends.port.bandwidth / self.port_bandwidth, 1.0)
         peers = jnp.maximum(group.domains - 1, 1.0)
-        served = jnp.minimum(ports, peers)
+        served = jnp.minimum(self.exchange_ports(ends), peers)
         met = mean_hops(jnp.maximum(group.domains, 2.0), served)
         return 1 + (met - 1) * jnp.clip(4 * (1 - served / peers), 0.0, 1.0)
 
@@ -62,9 +64,8 @@ class PhasedRails(Topology):
 
     def bisection(self, ends: Endpoints) -> Scalar:
         """The share of the exchange over a cut of its circulant: min(1, 2 (1 + d) / n) with d ports and n pods."""
-        share = self.share(1 - self.ring_share)
-        ports = jnp.maximum(share * ends.pod * ends.port.bandwidth / self.port_bandwidth, 1.0)
-        return share * ends.rate * jnp.minimum(2 * (1 + ports) / jnp.maximum(ends.nodes, 2.0), 1.0)
+        cut = jnp.minimum(2 * (1 + self.exchange_ports(ends)) / jnp.maximum(ends.nodes, 2.0), 1.0)
+        return self.share(1 - self.ring_share) * ends.rate * cut
 
     def bill(self, ends: Endpoints) -> Bill:
         """The device's own link end, a fibre and a circuit port per port."""
