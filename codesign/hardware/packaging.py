@@ -42,7 +42,6 @@ class Packaging(eqx.Module):
     via_yield: Scalar = quantity("1", "yield of the through-silicon vias under one die", low=0.5, high=1)
     fibre_attach_yield: Scalar = quantity("1", "yield of attaching one fibre array", low=0.5, high=1)
     largest_carrier_area: Scalar = quantity("mm2", "largest carrier that is made; of the blocks where there is none", low=100, high=1e6)
-    largest_substrate_side: Scalar = quantity("mm", "longest side of a substrate that is made", low=10, high=1000)
     bump_pitch: Scalar = quantity("um", "pitch of the bonds between a block and what it stands on", low=0.1, high=1000)
     signal_share: Scalar = quantity("1", "share of the bonds that carry data; the rest is power, ground, clocks", high=1)
     bump_rate: Scalar = quantity("Gb/s", "rate of one data bond", low=0.01, high=1000)

@@ -1,7 +1,7 @@
 """Which rates and watts does a designed die have?
 
     logic area   A_logic = A - A_interfaces - SRAM / density        (soft: never below a thousandth of A)
-    peak         P = P_known x A_logic / A_logic,known x f / f_known x ratio of the processes' densities
+    peak         P = P_known x A_logic / A_logic,known x f / f_known x ratio of the processes' densities per clock
     energy       e = e_known x (V / V_known)^2 x ratio of the processes' energies,   V = V_known (f / f_known)^gamma
     static       S = S_known x A_logic / A_logic,known x V / V_known x ratio of the processes' leakages
 
@@ -41,7 +41,8 @@ def built_die(die: DesignedDie, interface_area: Scalar) -> Die:
     """The die that follows from a design; `interface_area` is what memory and links take of it [m2]."""
     like, process = die.like, die.process
     logic, supply = logic_ratio(die, interface_area), voltage(die.clock / die.known_clock, die.voltage_exponent)
-    rate = logic * die.clock / die.known_clock * process.flops_per_area / like.process.flops_per_area
+    per_clock = process.flops_per_area / process.clock * like.process.clock / like.process.flops_per_area
+    rate = logic * die.clock / die.known_clock * per_clock
     energy = supply**2 * process.energy_per_flop / like.process.energy_per_flop
     static = logic * supply * process.leakage_per_area / like.process.leakage_per_area
     factors = dict.fromkeys(RATES, rate) | dict.fromkeys(ENERGIES, energy)

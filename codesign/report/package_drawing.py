@@ -46,17 +46,17 @@ class Package(NamedTuple):
     nets: Nets
 
 
-def _engines(port: Port, devices: float, side: float, inside: bool) -> list[tuple[float, float, float]]:
-    """Optical engines of one port: sides across and along the edge [m], heat [W]; many small groups are drawn as strips."""
+def _engines(port: Port, devices: float, side: float) -> list[tuple[float, float, float, float]]:
+    """Optical engines of one port: sides across and along the edge [m], heat [W], rate [B/s]; small groups are drawn as strips."""
     link = port.link
-    if inside or float(link.package_area) == 0:
+    if float(link.package_area) == 0:
         return []
     units, edge = devices * float(port.units), float(link.package_edge)
     depth = float(link.package_area) / edge
     count = math.ceil(units - 1e-9) if units <= MOST_ENGINES else 2 * math.ceil(units * edge / side / 2)
     along = edge if units <= MOST_ENGINES else units * edge / count
-    watts = devices * float(port.bandwidth * link.energy_engine)
-    return [(depth, along, watts / count)] * count
+    rate = devices * float(port.bandwidth) / count
+    return [(depth, along, rate * float(link.energy_engine), rate)] * count
 
 
 def package_of(cluster: Cluster) -> Package:
@@ -66,31 +66,29 @@ def package_of(cluster: Cluster) -> Package:
     devices, die, memory = float(cluster.package_devices), package.die, package.memory
     rows = max(1, round(float(package.rows)))
     side = float(floorplan.grid_height(cluster))
-    inside = cluster.pod.network.in_package
-    engines = _engines(device.scale_up, devices, side, inside) + _engines(device.scale_out, devices, side, inside=False)
+    engines = _engines(device.scale_up, devices, side) + _engines(device.scale_out, devices, side)
     die_watts = devices * float(power.die_power(device)) / dies
     memory_watts = float(power.memory_power(package) / package.stacks)
-    sizes = [(float(die.width), float(die.height), die_watts)] * dies
-    sizes += [(float(memory.edge), float(memory.depth), memory_watts)] * stacks + engines
+    sizes = [(float(die.width), float(die.height), die_watts, 0.0)] * dies
+    sizes += [(float(memory.edge), float(memory.depth), memory_watts, float(memory.bandwidth))] * stacks + engines
     kinds = ("die",) * dies + ("memory",) * stacks + ("optics",) * len(engines)
     names = [f"die {i + 1}" for i in range(dies)] + [f"memory {i + 1}" for i in range(stacks)]
     names += [f"optics {i + 1}" for i in range(len(engines))]
-    width, height, watts = np.array(sizes).T
+    width, height, watts, rates = np.array(sizes).T
     gaps = float(package.packaging.die_gap), float(package.packaging.memory_gap)
     blocks = arrangement(kinds, width, height, watts, gaps[1], die_gap=gaps[0], memory_gap=gaps[1], columns=math.ceil(dies / rows))
-    return Package(blocks, kinds, tuple(names), _nets(cluster, blocks, kinds))
+    return Package(blocks, kinds, tuple(names), _nets(cluster, blocks, kinds, rates))
 
 
-def _nets(cluster: Cluster, blocks: Blocks, kinds: Sequence[str]) -> Nets:
-    """Traffic in bytes/s: each stack and engine with its nearest die, neighbouring dies with each other."""
+def _nets(cluster: Cluster, blocks: Blocks, kinds: Sequence[str], rates: np.ndarray) -> Nets:
+    """Traffic in bytes/s: each stack and engine at its rate with its nearest die, neighbouring dies with each other."""
     dies = [i for i, kind in enumerate(kinds) if kind == "die"]
     place = np.stack([np.asarray(blocks.x), np.asarray(blocks.y)], axis=1)
     found = []
     for i, kind in enumerate(kinds):
         if kind != "die":
             near = min(dies, key=lambda d: float(np.abs(place[i] - place[d]).sum()))
-            rate = cluster.device.package.memory.bandwidth if kind == "memory" else cluster.device.scale_out.bandwidth
-            found.append((i, near, float(rate)))
+            found.append((i, near, rates[i]))
     pitch = 1.05 * max(float(cluster.device.package.die.width), float(cluster.device.package.die.height))
     for a in dies:
         for b in dies:
