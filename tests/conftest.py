@@ -1,5 +1,9 @@
 """Switches for every test, and the cases that families run over."""
 
+import atexit
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import jax
@@ -7,6 +11,14 @@ import pytest
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "standard")
+
+SHARED = "CODESIGN_TEST_PROGRAMS"
+"""Programs compiled by one worker of a run are there for the others, in a folder that is gone when the run is."""
+if SHARED not in os.environ:
+    os.environ[SHARED] = tempfile.mkdtemp(prefix="codesign-tests-")
+    atexit.register(shutil.rmtree, os.environ[SHARED], ignore_errors=True)
+jax.config.update("jax_compilation_cache_dir", os.environ[SHARED])
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"
