@@ -16,15 +16,13 @@ from codesign import tree
 from codesign.config.study_file import StudyFile
 from codesign.config.traffic_file import legal_ranks
 from codesign.config.values import FABRIC
-from codesign.design import Design, has, value_at, with_values
+from codesign.design import Design, has, with_values
 from codesign.fields import as_float
-from codesign.mapping.lattice import data_parallel_degree, divides, exact_pods, legality
+from codesign.legal import POD, Groups, column, degrees_of, groups_of, pod_rule, pod_tables, rules_of
 from codesign.performance.demand import Demand, demand_numbers
 from codesign.topology.choice import Choice
 from codesign.workload.training import Workload
 
-POD = "cluster.pod.size"
-DEGREES = ("dp", "tp", "pp", "cp", "ep", "etp", "micro_batch")
 DEMAND = (
     "workload.training.expert_imbalance",
     "workload.training.exchange_imbalance",
@@ -45,53 +43,6 @@ def _grid(file: StudyFile) -> dict[str, np.ndarray]:
     return {free.path: table[:, i] for i, free in enumerate(file.discrete)}
 
 
-def _column(path: str, columns: dict[str, np.ndarray], design: Design, workload: Workload) -> np.ndarray:
-    """The column of `path`, or the base value repeated."""
-    if path in columns:
-        return columns[path]
-    count = len(next(iter(columns.values()))) if columns else 1
-    return np.full(count, float(value_at(design, workload, path)))
-
-
-def degrees_and_shapes(columns: dict[str, np.ndarray], design: Design, workload: Workload) -> tuple[dict, dict]:
-    """Degrees of parallelism and the sizes they must divide, per combination."""
-
-    def column(path: str) -> np.ndarray:
-        return _column(path, columns, design, workload)
-
-    degrees = {name: column(f"mapping.{name}") for name in DEGREES}
-    if "mapping.dp" not in columns:
-        degrees["dp"] = data_parallel_degree(degrees, float(design.cluster.devices))
-    granularity = column("workload.model.granularity")
-    shapes = {name: column(f"workload.model.{name}") for name in ("layers", "base_experts", "base_d_expert")}
-    shapes |= {"experts": shapes["base_experts"] * granularity, "d_expert": shapes["base_d_expert"] / granularity}
-    shapes["heads"] = column("workload.model.attention.heads")
-    shapes |= {name: column(f"workload.training.{name}") for name in ("global_batch", "sequence")}
-    return degrees, shapes
-
-
-def _listed_pods(file: StudyFile, columns: dict[str, np.ndarray]) -> np.ndarray | None:
-    """The pod size of every combination, where sizes are listed alone or in a package of choices."""
-    for free in file.discrete:
-        if free.path == POD:
-            return columns[POD]
-        if free.options and POD in free.options[0]:
-            return np.array([float(option[POD]) for option in free.options])[columns[free.path].astype(int)]
-    return None
-
-
-def _pod_rule(file: StudyFile, degrees: dict, columns: dict[str, np.ndarray]) -> np.ndarray:
-    """Can a pod be built in which placement is exact? The only pod of a study is taken as it is."""
-    if any(f.path == POD for f in file.continuous):
-        tables, which = _pod_tables(file, degrees)
-        return np.array([len(table) > 0 for table in tables])[which]
-    pods = _listed_pods(file, columns)
-    if pods is None:
-        return np.ones(len(degrees["tp"]), dtype=bool)
-    groups = degrees["tp"], degrees["tp"] * degrees["cp"], degrees["ep"] * degrees["etp"]
-    return np.all([divides(group, pods) | divides(pods, group) for group in groups], axis=0)
-
-
 def _matters(file: StudyFile, columns: dict[str, np.ndarray]) -> np.ndarray:
     """Of combinations that differ only in a number which the chosen fabric does not have, the first."""
     fabrics = next((free for free in file.discrete if free.path == FABRIC), None)
@@ -105,41 +56,36 @@ def _matters(file: StudyFile, columns: dict[str, np.ndarray]) -> np.ndarray:
     return allowed
 
 
-def broken_rules(design: Design, workload: Workload) -> list[str]:
-    """Rules of legality that the mapping of one design breaks."""
-    degrees, shapes = degrees_and_shapes({"mapping.dp": np.array([float(design.mapping.dp)])}, design, workload)
-    return [rule for rule, mask in legality(degrees, shapes).items() if not mask.all()]
-
-
 def legal_columns(file: StudyFile, design: Design, workload: Workload) -> dict[str, np.ndarray]:
     """The legal combinations of the discrete choices, with dp filled in; `NoLegalMapping` if there is none."""
     columns = _grid(file)
-    degrees, shapes = degrees_and_shapes(columns, design, workload)
-    rules = legality(degrees, shapes) | {"a pod holds whole tensor-parallel groups and expert sets": _pod_rule(file, degrees, columns)}
+    rules = rules_of(columns, design, workload)
+    rules["a pod holds whole tensor-parallel groups and expert sets"] = pod_rule(file, groups_of(columns, design, workload), columns)
     if file.demand is not None:
-        rules["ep divides the ranks of the traffic"] = np.isin(degrees["ep"], legal_ranks(file.demand.matrix))
+        ranks = legal_ranks(file.demand.matrix)
+        rules["ep divides the ranks of the traffic"] = np.isin(column("mapping.ep", columns, design, workload), ranks)
     allowed = np.all(list(rules.values()), axis=0) & _matters(file, columns)
     if not allowed.any():
         total = allowed.size
         barred = sorted(((int(np.sum(~mask)), rule) for rule, mask in rules.items()), reverse=True)
         text = "; ".join(f"{rule}: bars {count} of {total}" for count, rule in barred if count)
         raise NoLegalMapping(f"no legal mapping among {total} combinations: {text}")
-    columns = {path: column[allowed] for path, column in columns.items()}
-    return columns | {"mapping.dp": degrees["dp"][allowed]}
+    filled = {} if design.mapping is None else {"mapping.dp": degrees_of(columns, design, workload)["dp"][allowed]}
+    return {path: values[allowed] for path, values in columns.items()} | filled
 
 
 def cell_values(file: StudyFile, columns: dict[str, np.ndarray], dtype: Any) -> dict[str, Any]:
     """Columns as leaves of a design: numbers as arrays, part choices as stacked parts gathered per cell."""
     options = {free.path: free.options for free in file.discrete if free.options}
     values: dict[str, Any] = {}
-    for path, column in columns.items():
+    for path, chosen in columns.items():
         if path == FABRIC:
-            values[f"{path}.index"] = jnp.asarray(column, dtype=dtype)
+            values[f"{path}.index"] = jnp.asarray(chosen, dtype=dtype)
         elif path in options:
             stacked = {inner: tree.stack([option[inner] for option in options[path]]) for inner in options[path][0]}
-            values |= {inner: tree.cast(tree.take(nodes, column.astype(int)), dtype) for inner, nodes in stacked.items()}
+            values |= {inner: tree.cast(tree.take(nodes, chosen.astype(int)), dtype) for inner, nodes in stacked.items()}
         else:
-            values[path] = jnp.asarray(column, dtype=dtype)
+            values[path] = jnp.asarray(chosen, dtype=dtype)
     return values
 
 
@@ -152,14 +98,6 @@ def open_point(file: StudyFile, design: Design, workload: Workload) -> tuple[Des
     return with_values(design, workload, {FABRIC: choice})
 
 
-def _pod_tables(file: StudyFile, degrees: dict) -> tuple[list[np.ndarray], np.ndarray]:
-    """The buildable pods of every distinct mapping, and the table that each cell uses."""
-    free = next(f for f in file.continuous if f.path == POD)
-    keys = np.stack([degrees["tp"] * degrees["cp"], degrees["ep"] * degrees["etp"]], axis=1)
-    distinct, which = np.unique(keys, axis=0, return_inverse=True)
-    return [exact_pods(block, spread, free.low, free.high, free.step) for block, spread in distinct], which.ravel()
-
-
 def _nearest(tables: list[np.ndarray], which: np.ndarray, values: np.ndarray) -> np.ndarray:
     """For every value the nearest entry, in ratio, of the table it uses."""
     found = values.copy()
@@ -170,12 +108,12 @@ def _nearest(tables: list[np.ndarray], which: np.ndarray, values: np.ndarray) ->
     return found
 
 
-def snapper(file: StudyFile, degrees: dict) -> Callable:
+def snapper(file: StudyFile, groups: Groups) -> Callable:
     """Rounds continuous values to what is built: whole steps, pods in which placement is exact."""
     steps = np.array([free.step for free in file.continuous])[:, None]
     low, high = np.array([f.low for f in file.continuous])[:, None], np.array([f.high for f in file.continuous])[:, None]
     pod = next((row for row, free in enumerate(file.continuous) if free.path == POD), None)
-    tables, which = _pod_tables(file, degrees) if pod is not None else ([], np.zeros(0))
+    tables, which = pod_tables(file, groups) if pod is not None else ([], np.zeros(0))
     safe = np.where(steps > 0, steps, 1.0)
     smallest, largest = np.ceil(low / safe - 1e-9), np.floor(high / safe + 1e-9)
 
@@ -213,6 +151,7 @@ def demand_columns(
             values = {p: node for path, number in chosen.items() if path in options for p, node in options[path][int(number)].items()}
             values |= {path: as_float(number) for path, number in chosen.items() if path not in options}
             design, _ = applied(point, values)
+            assert design.mapping is not None
             numbers = demand_numbers(demand, design.cluster, design.mapping)
             found[row] = [numbers.get(path, 1.0) for path in DEMAND]
     return {path: found[which.ravel(), column] for column, path in enumerate(DEMAND)}

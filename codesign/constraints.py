@@ -27,6 +27,38 @@ CONSTRAINTS = {
             "more memory stacks, larger tp, pp or ep, a smaller micro-batch, recomputation, a higher ZeRO stage",
         ),
         Constraint(
+            "decode batch",
+            "decode_batch",
+            "decode_batch_limit",
+            "a smaller batch, more memory stacks, a larger ep or tp, shorter contexts, fewer bytes per key and value",
+        ),
+        Constraint(
+            "prompt batch",
+            "prefill_batch",
+            "prefill_batch_limit",
+            "fewer prompts per step, more memory stacks, a larger ep in prefill",
+        ),
+        Constraint("serving units", "serving_units", "cluster_size", "a smaller ep, a larger cluster"),
+        Constraint("request rate", "request_rate", "request_capacity", "a larger cluster, a larger batch, faster memory"),
+        Constraint(
+            "time per output token",
+            "time_per_output_token",
+            "time_per_output_token_limit",
+            "a smaller batch, two half batches, a larger ep, faster memory and network",
+        ),
+        Constraint(
+            "lowest time per output token",
+            "lowest_time_per_output_token",
+            "time_per_output_token_limit",
+            "no batch is small enough: fewer bytes per weight, a larger ep or tp, faster memory, lower latencies, a later target",
+        ),
+        Constraint(
+            "time to first token",
+            "time_to_first_token",
+            "time_to_first_token_limit",
+            "fewer prompts per step, prefill units of their own, fewer requests, a faster network",
+        ),
+        Constraint(
             "package power",
             "package_power",
             "power_limit",
@@ -58,6 +90,7 @@ CONSTRAINTS = {
         Constraint("laser line", "line_power", "line_power_limit", "fewer lanes per line, lower losses, a lower rate per wavelength"),
         Constraint("wavelength comb", "comb_span", "comb_span_limit", "fewer or closer wavelengths, smaller rings"),
         Constraint("memory edge", "memory_edge", "memory_edge_limit", "fewer stacks, narrower stacks, more dies in the row"),
+        Constraint("stack area", "stack_area", "stack_area_limit", "fewer or smaller stacks on the dies, larger dies, memory beside them"),
         Constraint("die edge", "die_edge", "die_edge_limit", "less bandwidth, fewer stacks, a link that needs no die edge"),
         Constraint("inner die edge", "inner_edge", "inner_edge_limit", "less die-to-die bandwidth, a denser die-to-die link, larger dies"),
         Constraint(
@@ -82,6 +115,11 @@ CONSTRAINTS = {
 }
 
 
+def applying(metrics: Metrics) -> tuple[Constraint, ...]:
+    """The limits that a design has: those of training or of serving only where it does that."""
+    return tuple(row for row in CONSTRAINTS.values() if getattr(metrics, row.demand) is not None)
+
+
 class Record(NamedTuple):
     """One limit of one design: met when `gap` <= 0; all in SI, `unit` for display."""
 
@@ -99,17 +137,16 @@ def violation(demand: Scalar, bound: Scalar | float) -> Scalar:
     return (demand - bound) / jnp.where(size > 0, size, 1.0)
 
 
-def violations(metrics: Metrics, names: tuple[str, ...]) -> tuple[Scalar, ...]:
-    """The relative violation of each named limit."""
-    rows = (CONSTRAINTS[name] for name in names)
-    return tuple(violation(getattr(metrics, row.demand), getattr(metrics, row.bound)) for row in rows)
+def violations(metrics: Metrics) -> tuple[Scalar, ...]:
+    """The relative violation of every limit that the design has."""
+    return tuple(violation(getattr(metrics, row.demand), getattr(metrics, row.bound)) for row in applying(metrics))
 
 
 def records(metrics: Metrics) -> list[Record]:
     """Every limit of one design, the most violated or nearest first."""
     units = quantities(Metrics)
     found = []
-    for row in CONSTRAINTS.values():
+    for row in applying(metrics):
         demand, bound = float(getattr(metrics, row.demand)), float(getattr(metrics, row.bound))
         found.append(Record(row.name, demand, bound, demand - bound, units[row.demand].unit, row.levers))
     return sorted(found, key=lambda r: -(r.gap / (abs(r.demand) + abs(r.bound) + 1e-30)))

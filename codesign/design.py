@@ -9,16 +9,21 @@ from codesign import tree
 from codesign.cluster import Cluster
 from codesign.fields import Quantity
 from codesign.mapping import parallelism
+from codesign.mapping.deployment import Deployment
 from codesign.workload.training import Workload
 
 WORKLOAD = "workload."
 
 
 class Design(eqx.Module):
-    """One point of the design space; every leaf may be a number or a batch of numbers."""
+    """One point of the design space; every leaf may be a number or a batch of numbers.
+
+    `mapping` lays training over the cluster, `deployment` serving; `None` where that is not asked for.
+    """
 
     cluster: Cluster
-    mapping: parallelism.Mapping
+    mapping: parallelism.Mapping | None
+    deployment: Deployment | None = None
 
 
 def with_values(design: Design, workload: Workload, values: Mapping[str, Any]) -> tuple[Design, Workload]:

@@ -5,9 +5,12 @@ degrees are allowed, and nothing in it opens a file or raises on a bad design: a
 design is a result whose limits are exceeded.
 """
 
+from typing import Any
+
 from codesign.cluster import Cluster
 from codesign.design import Design
 from codesign.fields import Scalar
+from codesign.mapping.parallelism import Mapping
 from codesign.mapping.partition import share
 from codesign.mapping.placement import placement
 from codesign.metrics import Metrics
@@ -17,6 +20,7 @@ from codesign.performance.roofline import engine
 from codesign.performance.step import Step, training_step
 from codesign.physical import fabrication, floorplan, package_heat, power
 from codesign.physical.built import built, optical_limits_of
+from codesign.serving_metrics import SERVING_PARTS, serving_metrics
 from codesign.topology.bill import Bill
 from codesign.workload.parameters import active_parameters
 from codesign.workload.training import Workload
@@ -31,19 +35,40 @@ def model_flops(workload: Workload) -> Scalar:
     return training.tokens_per_step * (6 * (active_parameters(model) - embedding + heads) + scores)
 
 
-def _step(design: Design, workload: Workload) -> Step:
-    cluster, mapping = design.cluster, design.mapping
-    device = engine(
-        cluster.device.package, workload.training.precision, mapping.schedule.kernel_detail, mapping.schedule.exchange_processors
-    )
+def _step(cluster: Cluster, mapping: Mapping, workload: Workload) -> Step:
+    schedule = mapping.schedule
+    refreshed = package_heat.memory_rate_factor(cluster)
+    package, precision = cluster.device.package, workload.training.precision
+    device = engine(package, precision, schedule.kernel_detail, schedule.exchange_processors, refreshed)
     ends = cluster.pod_ends, cluster.fabric_ends
     net = Network(placement(mapping, cluster.pod.size), cluster.pod.network, ends[0], cluster.fabric, ends[1], device.kernel_time)
     return training_step(workload, mapping, share(workload, mapping), device, net, cluster.facility.launch_time)
 
 
-def _limits(design: Design) -> dict[str, Scalar]:
+def _training(cluster: Cluster, mapping: Mapping, workload: Workload, network: Scalar) -> dict[str, Any]:
+    """Metrics of a training step; `network` watts of all networks."""
+    training, package = workload.training, cluster.device.package
+    step = _step(cluster, mapping, workload)
+    memory = footprint(workload, mapping, share(workload, mapping))
+    energy = power.step_energy(cluster, mapping.ranks, power.work_energy(package, *step.work[1:]), step.time, network)
+    return {
+        "breakdown": step.breakdown,
+        "memory_parts": memory._asdict(),
+        "step_time": step.time,
+        "time_to_train": step.time * training.steps,
+        "energy_per_step": energy,
+        "energy_to_train": energy * training.steps,
+        "facility_power": energy / step.time,
+        "tokens_per_second": training.tokens_per_step / (step.time * cluster.devices),
+        "model_utilisation": model_flops(workload) / (step.time * cluster.devices) / package.peak_flops,
+        "resident_bytes": memory.total,
+        "ranks": mapping.ranks,
+    }
+
+
+def _limits(cluster: Cluster) -> dict[str, Scalar]:
     """Demands and bounds of package and pod."""
-    cluster, device, package = design.cluster, design.cluster.device, design.cluster.device.package
+    device, package = cluster.device, cluster.device.package
     pod, fabric = cluster.pod.network.limits(cluster.pod_ends), cluster.fabric.limits(cluster.fabric_ends)
     return {
         "memory_limit": package.memory_capacity,
@@ -60,7 +85,6 @@ def _limits(design: Design) -> dict[str, Scalar]:
         "pod_circuits": pod.circuit_ports,
         "pod_circuits_limit": pod.circuit_ports_limit,
         "cluster_size": cluster.devices,
-        "ranks": design.mapping.ranks,
         "fabric_capacity": fabric.capacity,
         "host_span": fabric.host_span,
         "host_reach": device.scale_out.link.reach,
@@ -95,6 +119,8 @@ def _package_limits(cluster: Cluster) -> dict[str, Scalar]:
         "power_delivery_limit": package.dies * package.die.area * package.cooling.power_delivery_limit,
         "memory_edge": floorplan.memory_edge_demand(cluster),
         "memory_edge_limit": floorplan.memory_edge_supply(cluster),
+        "stack_area": floorplan.stack_area_demand(package),
+        "stack_area_limit": floorplan.stack_area_supply(package),
         "die_edge": floorplan.die_edge_demand(cluster),
         "die_edge_limit": floorplan.die_edge_supply(cluster),
         "inner_edge": floorplan.inner_edge_demand(cluster),
@@ -134,42 +160,29 @@ def _network_power(cluster: Cluster) -> tuple[Scalar, Scalar]:
 
 
 def evaluate(design: Design, workload: Workload) -> Metrics:
-    """All metrics of `design` training `workload`.
+    """All metrics of `design` training or serving `workload`, or both; see `Metrics` for what is absent.
 
     Leaves may be scalars or batches that broadcast; results have the broadcast shape.
     Ignored: failures, data loading, evaluation pauses, checkpoints.
     """
     optics = optical_limits_of(design.cluster)
-    design = Design(built(design.cluster), design.mapping)
-    device, training = design.cluster.device, workload.training
-    step = _step(design, workload)
-    memory = footprint(workload, design.mapping, share(workload, design.mapping))
-    pods, fabric = _network_power(design.cluster)
-    network = pods + fabric
-    package = fabrication.package_cost_parts(design.cluster)
-    work = power.work_energy(device.package, *step.work[1:])
-    energy = power.step_energy(design.cluster, design.mapping.ranks, work, step.time, network)
-    achieved = model_flops(workload) / (step.time * design.cluster.devices)
+    cluster = built(design.cluster)
+    pods, fabric = _network_power(cluster)
+    package = fabrication.package_cost_parts(cluster)
+    money = _money(cluster, package.total)
+    found: dict[str, Any] = {name: {} for name in SERVING_PARTS}
+    if design.deployment is not None and workload.serving is not None:
+        found |= serving_metrics(cluster, design.deployment, workload, pods + fabric, money["capital_cost"])
+    if design.mapping is not None:
+        found |= _training(cluster, design.mapping, workload, pods + fabric)
+    found |= _limits(cluster) | _package_limits(cluster) | optics._asdict() | money
     return Metrics(
-        breakdown=step.breakdown,
-        memory_parts=memory._asdict(),
         cost_parts=package._asdict(),
-        step_time=step.time,
-        time_to_train=step.time * training.steps,
-        energy_per_step=energy,
-        energy_to_train=energy * training.steps,
-        package_area=floorplan.package_area(design.cluster),
-        board_area=floorplan.board_area(design.cluster),
-        package_power=power.package_power(design.cluster),
-        network_power=network,
+        package_area=floorplan.package_area(cluster),
+        board_area=floorplan.board_area(cluster),
+        package_power=power.package_power(cluster),
+        network_power=pods + fabric,
         fabric_power=fabric,
-        bisection=design.cluster.fabric.bisection(design.cluster.fabric_ends),
-        facility_power=energy / step.time,
-        tokens_per_second=training.tokens_per_step / (step.time * design.cluster.devices),
-        model_utilisation=achieved / device.package.peak_flops,
-        resident_bytes=memory.total,
-        **_limits(design),
-        **_package_limits(design.cluster),
-        **optics._asdict(),
-        **_money(design.cluster, package.total),
+        bisection=cluster.fabric.bisection(cluster.fabric_ends),
+        **found,
     )

@@ -40,12 +40,12 @@ class Quantity(NamedTuple):
 
 
 def as_float(value: Any) -> Any:
-    """`value` as a strongly typed float array; floating arrays keep their precision.
+    """`value` as a strongly typed float array; floating arrays keep their precision, `None` says that there is no such result.
 
     Python numbers become arrays because a float leaf would be static under `eqx.filter_jit`
     and every new value would trace again.
     """
-    if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jnp.floating):
+    if value is None or (isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jnp.floating)):
         return value
     return jnp.asarray(value, dtype=float)
 
@@ -76,6 +76,7 @@ def designs_of(field: dataclasses.Field) -> tuple[type, ...]:
 
 
 def quantities(module: Any) -> dict[str, Quantity]:
-    """The declared numeric fields of a Module class or instance, by name."""
+    """The declared numeric fields of a Module class, or those that an instance has, by name."""
     found = {field.name: field.metadata.get(METADATA_KEY) for field in dataclasses.fields(module)}
-    return {name: entry for name, entry in found.items() if entry is not None}
+    whole = isinstance(module, type)
+    return {name: entry for name, entry in found.items() if entry is not None and (whole or getattr(module, name) is not None)}

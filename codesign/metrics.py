@@ -3,21 +3,37 @@
 Objectives and constraints are tables over these fields and see nothing else.
 """
 
+from typing import Any
+
 import equinox as eqx
 
 from codesign.fields import Scalar, quantity
 
 
+def where_known(unit: str, doc: str) -> Any:
+    """A metric that is `None` where nothing of the kind is asked: of training, or of serving."""
+    return quantity(unit, doc, default=None)
+
+
 class Metrics(eqx.Module):
-    """Results of one design (or a batch); `breakdown`, `memory_parts` and `cost_parts` add up to their totals."""
+    """Results of one design (or a batch); metrics of training or of serving are `None` where it does not do that.
+
+    `breakdown` adds up to the step time, or to the decode step where nothing is trained; `memory_parts` to what is resident then,
+    `cost_parts` to the package's cost. `decode_parts` and `prefill_parts` are the serving steps, `decode_bounds` the decode step by
+    what binds, `floor_bounds` the same for one sequence per attention group; empty without serving.
+    """
 
     breakdown: dict[str, Scalar]
     memory_parts: dict[str, Scalar]
     cost_parts: dict[str, Scalar]
-    step_time: Scalar = quantity("s", "one optimiser step")
-    time_to_train: Scalar = quantity("day", "the whole run, without failures")
-    energy_per_step: Scalar = quantity("MJ", "one optimiser step, whole cluster, at the meter")
-    energy_to_train: Scalar = quantity("GWh", "the whole run, whole cluster, at the meter")
+    decode_parts: dict[str, Scalar]
+    prefill_parts: dict[str, Scalar]
+    decode_bounds: dict[str, Scalar]
+    floor_bounds: dict[str, Scalar]
+    step_time: Scalar = where_known("s", "one optimiser step")
+    time_to_train: Scalar = where_known("day", "the whole run, without failures")
+    energy_per_step: Scalar = where_known("MJ", "one optimiser step, whole cluster, at the meter")
+    energy_to_train: Scalar = where_known("GWh", "the whole run, whole cluster, at the meter")
     capital_cost: Scalar = quantity("M$", "devices at market price, networks, hosts")
     manufacturing_cost: Scalar = quantity("M$", "devices at manufacturing cost, networks, hosts")
     network_cost: Scalar = quantity("M$", "scale-up and scale-out networks")
@@ -32,13 +48,37 @@ class Metrics(eqx.Module):
     network_power: Scalar = quantity("MW", "scale-up and scale-out networks, links at full rate")
     fabric_power: Scalar = quantity("MW", "scale-out network, interface cards included")
     bisection: Scalar = quantity("GB/s", "scale-out bandwidth per device and direction over the worst cut into halves")
-    facility_power: Scalar = quantity("MW", "mean power during training, at the meter")
-    tokens_per_second: Scalar = quantity("1", "tokens per second and device")
-    model_utilisation: Scalar = quantity("1", "model FLOPs without recomputation over the 16-bit peak")
-    resident_bytes: Scalar = quantity("GB", "memory in use on the fullest device")
+    facility_power: Scalar = where_known("MW", "mean power during training, at the meter")
+    tokens_per_second: Scalar = where_known("1", "tokens per second and device")
+    model_utilisation: Scalar = where_known("1", "model FLOPs without recomputation over the 16-bit peak")
+    resident_bytes: Scalar = where_known("GB", "memory in use on the fullest device")
+    time_per_output_token: Scalar = where_known("ms", "mean time between tokens of one sequence")
+    time_to_first_token: Scalar = where_known("s", "waiting, reading the prompt, handing its keys and values over, first decode step")
+    lowest_time_per_output_token: Scalar = where_known("ms", "time per output token with one sequence per attention group")
+    time_per_output_token_limit: Scalar = where_known("ms", "largest allowed time per output token")
+    time_to_first_token_limit: Scalar = where_known("s", "largest allowed time to first token")
+    decode_step_time: Scalar = where_known("ms", "one step of a decode unit")
+    prefill_step_time: Scalar = where_known("ms", "one step of a unit that reads prompts")
+    output_tokens_per_second: Scalar = where_known("1/s", "output tokens per second and device, decode and prefill units together")
+    decode_tokens_per_second: Scalar = where_known("1/s", "output tokens per second and device of a decode unit")
+    prefill_tokens_per_second: Scalar = where_known("1/s", "prompt tokens, cached ones included, per second and device of a prefill unit")
+    output_tokens_per_dollar: Scalar = where_known("1/s/$", "output tokens per second and capital cost")
+    output_tokens_per_joule: Scalar = where_known("1/s/W", "output tokens per energy at the meter")
+    energy_per_output_token: Scalar = where_known("J", "reading its share of the prompt and decoding, whole cluster, at the meter")
+    decode_share: Scalar = where_known("1", "share of the devices that decode, so that both kinds of units are busy")
+    request_rate: Scalar = where_known("1/s", "requests that arrive")
+    request_capacity: Scalar = where_known("1/s", "requests that the cluster serves")
+    serving_power: Scalar = where_known("MW", "mean power while serving, at the meter")
+    decode_batch: Scalar = where_known("1", "sequences that decode per device")
+    decode_batch_limit: Scalar = where_known("1", "sequences per device that fit in memory beside the weights")
+    prefill_batch: Scalar = where_known("1", "prompts read in one step per device")
+    prefill_batch_limit: Scalar = where_known("1", "prompts per device that fit in memory beside the weights")
+    serving_units: Scalar = where_known("1", "devices of one unit of every kind")
+    touched_experts: Scalar = where_known("1", "distinct experts that a decode device reads per layer")
+    tokens_per_expert: Scalar = where_known("1", "tokens per expert that is touched, on the busiest rank")
     memory_limit: Scalar = quantity("GB", "memory a job can use")
     power_limit: Scalar = quantity("W", "power the package may dissipate")
-    die_power: Scalar = quantity("W", "compute, serialisers and die-to-die hops at full rate")
+    die_power: Scalar = quantity("W", "compute, serialisers, die-to-die hops and memory on the dies at full rate")
     die_power_limit: Scalar = quantity("W", "heat the cooling takes from the dies")
     area_limit: Scalar = quantity("mm2", "largest package area")
     carrier_area: Scalar = quantity("mm2", "interposer or other carrier below dies and memory")
@@ -64,6 +104,8 @@ class Metrics(eqx.Module):
     comb_span_limit: Scalar = quantity("nm", "free spectral range of the rings")
     memory_edge: Scalar = quantity("mm", "die edge taken by memory stacks")
     memory_edge_limit: Scalar = quantity("mm", "die edge open to memory")
+    stack_area: Scalar = quantity("mm2", "area of one device's dies that memory on them covers")
+    stack_area_limit: Scalar = quantity("mm2", "area of one device's dies")
     die_edge: Scalar = quantity("mm", "outer die edge taken by serialisers of links out of the package")
     die_edge_limit: Scalar = quantity("mm", "outer die edge that memory leaves to serialisers")
     inner_edge: Scalar = quantity("mm", "die edge between dies taken by die-to-die links")
@@ -79,7 +121,7 @@ class Metrics(eqx.Module):
     pod_circuits: Scalar = quantity("1", "ports in use of one circuit switch of a pod")
     pod_circuits_limit: Scalar = quantity("1", "ports of one circuit switch of a pod")
     cluster_size: Scalar = quantity("1", "devices in the cluster")
-    ranks: Scalar = quantity("1", "devices the mapping uses")
+    ranks: Scalar = where_known("1", "devices the mapping uses")
     fabric_capacity: Scalar = quantity("1", "devices the scale-out fabric can hold")
     host_span: Scalar = quantity("m", "longest link from a device to its first scale-out switch")
     host_reach: Scalar = quantity("m", "reach of the scale-out link")

@@ -35,6 +35,16 @@ OBJECTIVES = {
         Objective("facility_power", +1, "facility power"),
         Objective("tokens_per_second", -1, "tokens per second and device"),
         Objective("model_utilisation", -1, "model FLOP utilisation"),
+        Objective("time_per_output_token", +1, "time per output token"),
+        Objective("time_to_first_token", +1, "time to first token"),
+        Objective("energy_per_output_token", +1, "energy per output token"),
+        Objective("serving_power", +1, "power while serving"),
+        Objective("output_tokens_per_second", -1, "output tokens per second and device"),
+        Objective("decode_tokens_per_second", -1, "output tokens per second and decode device"),
+        Objective("prefill_tokens_per_second", -1, "prompt tokens per second and prefill device"),
+        Objective("output_tokens_per_dollar", -1, "output tokens per second and dollar"),
+        Objective("output_tokens_per_joule", -1, "output tokens per joule"),
+        Objective("request_capacity", -1, "requests served per second"),
     )
 }
 

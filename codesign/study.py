@@ -9,13 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from codesign import tree
-from codesign.cells import applied, cell_values, degrees_and_shapes, demand_columns, legal_columns, open_point, snapper
+from codesign.cells import applied, cell_values, demand_columns, legal_columns, open_point, snapper
 from codesign.config.free_variables import Free
 from codesign.config.study_file import StudyFile
-from codesign.constraints import CONSTRAINTS, Record, records, violation, violations
+from codesign.constraints import Record, records, violation, violations
 from codesign.design import Design
 from codesign.evaluate import evaluate
 from codesign.fields import Scalar, quantities
+from codesign.legal import groups_of
 from codesign.metrics import Metrics
 from codesign.objectives import OBJECTIVES, log_objectives
 from codesign.pareto import hypervolume, nondominated, thin
@@ -53,7 +54,7 @@ class Study(NamedTuple):
 def results(metrics: Metrics, file: StudyFile) -> tuple[tuple[Scalar, ...], tuple[Scalar, ...]]:
     """Log objectives and violations, the user's budgets last."""
     budgets = tuple(_budget_violation(metrics, name, bound) for name, bound in file.limits.items())
-    return log_objectives(metrics, file.objectives), violations(metrics, tuple(CONSTRAINTS)) + budgets
+    return log_objectives(metrics, file.objectives), violations(metrics) + budgets
 
 
 def at_least(name: str) -> bool:
@@ -86,9 +87,9 @@ def prepare(file: StudyFile, design: Design, workload: Workload) -> Study:
     if file.demand is not None:
         columns |= demand_columns(file.demand, file, columns, (design, workload))
     low, high = np.array([f.low for f in file.continuous]), np.array([f.high for f in file.continuous])
-    degrees, _ = degrees_and_shapes(columns, design, workload)
+    groups = groups_of(columns, design, workload)
     codes = np.stack([columns[free.path] for free in file.discrete], axis=1) if file.discrete else np.zeros((1, 1))
-    space = Space(low, high, cell_values(file, columns, jnp.float32), neighbours(codes), snapper(file, degrees))
+    space = Space(low, high, cell_values(file, columns, jnp.float32), neighbours(codes), snapper(file, groups))
     return Study(file, design, workload, columns, space)
 
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from codesign.cells import applied
-from codesign.constraints import CONSTRAINTS, violations
+from codesign.constraints import violations
 from codesign.design import Design
 from codesign.evaluate import evaluate
 from codesign.mapping.lattice import data_parallel_degree, legality
@@ -65,7 +65,7 @@ class System:
     def _evaluate(self, columns: dict[str, Any]) -> tuple[Metrics, Any]:
         metrics = evaluate(*applied(self.point, columns))
         size = next(iter(columns.values())).shape
-        broken = jnp.stack([jnp.broadcast_to(v, size) for v in violations(metrics, tuple(CONSTRAINTS))])
+        broken = jnp.stack([jnp.broadcast_to(v, size) for v in violations(metrics)])
         return {name: jnp.broadcast_to(getattr(metrics, name), size) for name in REPORTED}, jnp.maximum(broken, 0).sum(axis=0)
 
     def evaluate(self, columns: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], np.ndarray]:

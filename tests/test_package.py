@@ -20,7 +20,8 @@ from codesign.physical.built_die import built_die
 from codesign.physical.fabrication import design_cost_per_package, manufacturing_cost, market_price, package_cost_parts
 from codesign.physical.heat_map import block_temperatures
 from codesign.physical.shoreline import shoreline
-from codesign.report.package_drawing import package_drawing, package_of
+from codesign.report.package_blocks import package_of
+from codesign.report.package_drawing import package_drawing
 
 SYSTEMS = sorted(p.stem for p in (CONFIGS / "systems").glob("*.toml"))
 ROWS = load_catalogue(SHIPPED).rows

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from codesign.cells import broken_rules
 from codesign.cli import INFEASIBLE, emit
 from codesign.commands.draw import Drawing, write_drawing
 from codesign.config import load_design
+from codesign.legal import broken_rules
 from codesign.report.charts import short_path
 from codesign.report.run import describe
 from codesign.report.terminal import console, table
@@ -14,7 +14,14 @@ from codesign.sensitivity import elasticities
 from codesign.topology.base import UNLIMITED
 from codesign.units import show
 
-OBJECTIVES = ("time_to_train", "energy_to_train", "capital_cost")
+TRAINING = ("time_to_train", "energy_to_train", "capital_cost")
+SERVING = ("time_per_output_token", "output_tokens_per_dollar", "energy_per_output_token")
+SERVING_STEPS = {
+    "decode_parts": "Decode step",
+    "decode_bounds": "Decode step by what binds,",
+    "floor_bounds": "Decode step of one sequence per attention group by what binds,",
+    "prefill_parts": "Prefill step",
+}
 
 
 def run_evaluate(path: Path, drawing: Drawing, as_json: bool) -> int:
@@ -23,7 +30,8 @@ def run_evaluate(path: Path, drawing: Drawing, as_json: bool) -> int:
     if drawing.path is not None:
         write_drawing(point.design, point.workload, point.labels["title"], drawing.path, drawing)
     data = describe(point.design, point.workload)
-    data["sensitivities"] = elasticities(point.design, point.workload, OBJECTIVES)
+    asked = (TRAINING if point.design.mapping is not None else ()) + (SERVING if point.design.deployment is not None else ())
+    data["sensitivities"] = elasticities(point.design, point.workload, asked)
     data["accuracy"] = point.accuracy
     data["broken_rules"] = broken_rules(point.design, point.workload)
     met = all(limit["met"] for limit in data["constraints"]) and not data["broken_rules"]
@@ -41,10 +49,11 @@ def _print(data: dict[str, Any], labels: dict[str, str]) -> None:
         out.print(*(f"The mapping breaks a rule: {rule}." for rule in data["broken_rules"]), "", sep="\n")
     rows = [[name.replace("_", " "), show(m["value"], m["unit"])] for name, m in data["metrics"].items() if not name.endswith("_limit")]
     out.print(table("Metrics", ["metric", "value"], rows), "")
-    total = sum(data["breakdown"].values())
-    terms = sorted(data["breakdown"].items(), key=lambda t: -t[1])
-    rows = [[name, f"{1e3 * t:.3f} ms", f"{100 * t / total:.1f} %"] for name, t in terms if t > 0]
-    out.print(table(f"Step time {total:.4g} s, bound by {data['bottleneck']}", ["term", "time", "share"], rows), "")
+    steps = {"Step time": data["breakdown"]} if "step_time" in data["metrics"] else {}
+    for title, parts in (steps | {SERVING_STEPS[name]: parts for name, parts in data["serving"].items()}).items():
+        total, terms = sum(parts.values()), sorted(parts.items(), key=lambda t: -t[1])
+        rows = [[name, f"{1e3 * t:.3f} ms", f"{100 * t / total:.1f} %"] for name, t in terms if t > 0]
+        out.print(table(f"{title} {total:.4g} s, bound by {terms[0][0]}", ["term", "time", "share"], rows), "")
     rows = [[name, show(value, "$")] for name, value in data["package_cost"].items() if value]
     costs = f"Package {show(sum(data['package_cost'].values()), '$')} to make ({labels.get('packaging', '')})"
     out.print(table(costs, ["part", "cost"], rows), "")

@@ -11,6 +11,7 @@ from codesign.config.calibration import calibrated, calibration_of
 from codesign.config.catalogue import SHIPPED, Catalogue, config_folder, load_catalogue
 from codesign.config.document import Document, read_document
 from codesign.config.free_variables import package_paths
+from codesign.config.laid_parts import PARTS, load_part, missing_parts
 from codesign.config.parts import Loaded, read_module
 from codesign.config.problems import ConfigError, Problem, nearest, shown_path
 from codesign.config.schema import Number
@@ -22,7 +23,6 @@ from codesign.config.values import FABRIC, read_overrides
 from codesign.config.workloads import family, parted, unknown_workload, workload_document, workload_documents
 from codesign.design import Design, with_values
 from codesign.fields import as_float
-from codesign.mapping.parallelism import Mapping
 from codesign.performance.demand import Demand, demand_numbers
 from codesign.tree import leaves
 from codesign.workload.training import Workload
@@ -89,33 +89,29 @@ def load_system(path: Path) -> Loaded:
     return read_module(Cluster, data, document, catalogue, ())._replace(calibration=calibration)
 
 
-def load_mapping(document: Document, catalogue: Catalogue) -> Loaded:
-    """The `[mapping]` table of a design or study file: choices, which need no source."""
-    data = document.data.get("mapping", {})
-    if not isinstance(data, dict):
-        raise ConfigError([document.problem(("mapping",), "expected a table")])
-    return read_module(Mapping, data, document, catalogue, ("mapping",), sourced=False)
-
-
-def _parts(document: Document, catalogue: Catalogue) -> tuple[Loaded, Loaded, Loaded]:
-    """System, workload and mapping named by a design or study file; all their problems at once."""
-    problems: list[Problem] = []
-    parts: list[Loaded] = []
+def _parts(document: Document, catalogue: Catalogue) -> tuple[dict[str, Loaded], dict[str, Loaded]]:
+    """System and workload named by a design or study file, and what it lays over them; all their problems at once."""
+    problems = missing_parts(document)
+    parts: dict[str, Loaded] = {}
+    laid: dict[str, Loaded] = {}
     for key, loader in (("system", _system), ("workload", _workload)):
         name = document.data.get(key)
         try:
             if not isinstance(name, str):
                 raise ConfigError([document.problem((key,), f"expected the name of a {key}, or a path to its file")])
-            parts.append(loader(name, document, catalogue))
+            parts[key] = loader(name, document, catalogue)
         except ConfigError as error:
             problems += error.problems
-    try:
-        parts.append(load_mapping(document, catalogue))
-    except ConfigError as error:
-        problems += error.problems
+    for name in PARTS:
+        try:
+            found = load_part(name, document, catalogue)
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        laid |= {name: found} if found is not None else {}
     if problems:
         raise ConfigError(problems)
-    return parts[0], parts[1], parts[2]
+    return parts, laid
 
 
 class Point(NamedTuple):
@@ -130,29 +126,35 @@ class Point(NamedTuple):
 
 
 def _point(document: Document, catalogue: Catalogue) -> Point:
-    system, workload, mapping = _parts(document, catalogue)
-    provenance = {f"cluster.{k}": v for k, v in system.provenance.items()}
-    provenance |= {f"mapping.{k}": v for k, v in mapping.provenance.items()}
-    provenance |= {f"workload.{k}": v for k, v in workload.provenance.items()}
+    parts, laid = _parts(document, catalogue)
+    system, workload = parts["system"], parts["workload"]
+    places = {"mapping": "mapping", "deployment": "deployment", "serving": "workload.serving"}
+    homes = {"cluster": system, "workload": workload} | {places[name]: part for name, part in laid.items()}
+    provenance = {f"{home}.{k}": v for home, part in homes.items() for k, v in part.provenance.items()}
     title = str(document.data.get("title", document.path.stem))
     labels = {"title": title, "system": system.label, "workload": workload.label}
-    return Point(Design(system.module, mapping.module), workload.module, provenance, labels, accuracy_of(system.calibration))
+    mapping, deployment, serving = (laid[name].module if name in laid else None for name in PARTS)
+    whole = Workload(workload.module.model, workload.module.training, serving)
+    return Point(Design(system.module, mapping, deployment), whole, provenance, labels, accuracy_of(system.calibration))
 
 
 def with_demand(design: Design, workload: Workload, demand: Demand) -> tuple[Design, Workload]:
     """Design and workload with the numbers that the traffic gives."""
+    assert design.mapping is not None, "traffic is refused at the door where nothing is trained"
     with jax.enable_x64(True):
         numbers = demand_numbers(demand, design.cluster, design.mapping)
         return with_values(design, workload, {path: as_float(number) for path, number in numbers.items()})
 
 
-def rank_problems(document: Document, demand: Demand, degrees: list[float]) -> list[Problem]:
-    """A problem when no degree of expert parallelism fits the matrix, naming the nearest that does."""
-    legal = legal_ranks(demand.matrix)
-    if any(degree in legal for degree in degrees):
+def rank_problems(document: Document, demand: Demand, design: Design) -> list[Problem]:
+    """A problem when the degree of expert parallelism does not fit the matrix, naming the nearest that does."""
+    if design.mapping is None:
+        return [document.problem(("traffic",), "is that of a training step: it needs [mapping]")]
+    legal, ep = legal_ranks(demand.matrix), float(design.mapping.ep)
+    if ep in legal:
         return []
-    close = min(legal, key=lambda degree: abs(degree - degrees[0]))
-    text = f"ep {degrees[0]:g} does not divide the {len(demand.matrix)} ranks of the traffic; the nearest degree that does is {close}"
+    close = min(legal, key=lambda degree: abs(degree - ep))
+    text = f"ep {ep:g} does not divide the {len(demand.matrix)} ranks of the traffic; the nearest degree that does is {close}"
     return [document.problem(("traffic",), text)]
 
 
@@ -167,7 +169,7 @@ def packaging_label(design: Design, catalogue: Catalogue) -> str:
     return label + (f", {apart[label]} numbers changed" if apart[label] else "")
 
 
-DESIGN_KEYS = {"title", "note", "system", "workload", "mapping", "set", "traffic"}
+DESIGN_KEYS = {"title", "note", "system", "workload", "mapping", "serving", "deployment", "set", "traffic"}
 
 
 def _changed_point(document: Document, catalogue: Catalogue) -> Point:
@@ -180,7 +182,7 @@ def _changed_point(document: Document, catalogue: Catalogue) -> Point:
     point = point._replace(design=changed[0], workload=changed[1], labels=labels)
     demand, problems = read_demand(document, float(point.workload.model.experts), float(point.design.cluster.pod.size))
     if demand is not None:
-        problems += rank_problems(document, demand, [float(point.design.mapping.ep)])
+        problems += rank_problems(document, demand, point.design)
     if problems or demand is None:
         if problems:
             raise ConfigError(problems)
@@ -226,7 +228,7 @@ def _with_demand_in_references(document: Document, study: StudyFile) -> StudyFil
     demand = study.demand
     if demand is None:
         return study
-    if problems := [p for r in study.references for p in rank_problems(document, demand, [float(r.design.mapping.ep)])]:
+    if problems := [p for r in study.references for p in rank_problems(document, demand, r.design)]:
         raise ConfigError(problems)
     references = (Reference(r.name, *with_demand(r.design, r.workload, demand)) for r in study.references)
     return study._replace(references=tuple(references))
@@ -240,7 +242,7 @@ def _apply_settings(document: Document, settings: tuple[str, ...], problems: lis
             problems.append(Problem("--set", 0, setting, "expected path=value"))
             continue
         value = _literal(text)
-        if path.split(".")[0] in ("cluster", "workload", "mapping") and "." in path:
+        if path.split(".")[0] in ("cluster", "workload", "mapping", "deployment") and "." in path:
             taken = [name for name, paths in package_paths(document.data).items() if path in paths]
             if taken:
                 problems.append(Problem("--set", 0, path, f"is set by the choices of '{taken[0]}'; change the study"))

@@ -137,10 +137,14 @@ def schema(cls: type, kind: str = "") -> type[BaseModel]:
             entries[field.name] = (kind_of_value, default)
             continue
         members = parts_of(field)
+        if len(members) == 1:
+            one, optional = schema(members[0]), field.default is None
+            entries[field.name] = (one | None, None) if optional else (one, ...)
+            continue
         tagged = [Annotated[schema(m, snake(m.__name__)), Tag(snake(m.__name__))] for m in members]
         union, usual = functools.reduce(operator.or_, tagged), usual_kind(field)
         named = Discriminator(_kind_or(usual), custom_error_type="union_tag", custom_error_message="unknown kind")
-        entries[field.name] = (schema(members[0]) if len(members) == 1 else Annotated[union, named], ...)
+        entries[field.name] = (Annotated[union, named], ...)
     return create_model(cls.__name__, __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True), **entries)
 
 
@@ -193,6 +197,8 @@ def build(cls: type, checked: BaseModel, prefix: str = "", inherited: str = "") 
     provenance: dict[str, Number] = {}
     for field in dataclasses.fields(cls):
         entry = getattr(checked, field.name)
+        if entry is None:
+            continue
         if isinstance(entry, Number):
             values[field.name] = entry.value
             provenance[prefix + field.name] = entry._replace(source=entry.source or source)

@@ -18,8 +18,8 @@ from codesign.units import UnitError
 from codesign.workload.training import Workload
 
 STUDY_KEYS = {
-    "title", "note", "system", "workload", "mapping", "set", "objectives", "discrete", "continuous", "limits", "reference",
-    "search", "traffic"
+    "title", "note", "system", "workload", "mapping", "serving", "deployment", "set", "objectives", "discrete", "continuous",
+    "limits", "reference", "search", "traffic"
 }  # fmt: skip
 SEARCH_KEYS = {"seed": 0, "rounds": 3, "directions": 96, "lanes": 16384, "generations": 40, "front": 1000}
 

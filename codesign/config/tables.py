@@ -16,9 +16,11 @@ from codesign.hardware.photonics import Photonics
 from codesign.hardware.process import Process
 from codesign.hardware.serialiser import Serialiser
 from codesign.hardware.switch import CircuitSwitch, Switch
+from codesign.mapping.deployment import ServingSchedule
 from codesign.mapping.schedule import Schedule
 from codesign.performance.failures import Reliability
-from codesign.workload.training import Precision
+from codesign.workload.precision import Precision
+from codesign.workload.serving import ServingLoad
 
 
 class Row(NamedTuple):
@@ -50,6 +52,8 @@ TABLES: dict[str, type] = {
     "failures": Reliability,
     "precisions": Precision,
     "schedules": Schedule,
+    "serving_schedules": ServingSchedule,
+    "serving_loads": ServingLoad,
 }
 FABRICS = {snake(member.__name__): member for member in members_at(Cluster, "fabric")}
 """Classes of the rows of `fabrics`, by the `kind` that a row states."""

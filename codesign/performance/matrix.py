@@ -19,7 +19,7 @@ import jax.numpy as jnp
 
 from codesign.fields import Scalar
 from codesign.performance.roofline import Engine, Work, kernel_time
-from codesign.workload.training import Precision
+from codesign.workload.precision import Precision
 
 TILES = ((32.0, 128.0, 1.2), (128.0, 128.0, 1.05), (128.0, 256.0, 1.0))
 FILL_DEPTH = 256.0
@@ -52,13 +52,18 @@ def tiled_flops(rows: Scalar, depth: Scalar, columns: Scalar, matrices: Scalar, 
     return fastest * device.processors * (depth + FILL_DEPTH)
 
 
-def product(gemm: Gemm, traffic: Scalar, device: Engine, rate: Scalar) -> Scalar:
-    """Seconds of one product with `traffic` bytes at the matrix rate `rate`."""
+def compute_time(gemm: Gemm, device: Engine, rate: Scalar) -> Scalar:
+    """Seconds that the processors are busy with one product at the matrix rate `rate`."""
     flops = 2 * gemm.matrices * gemm.rows * gemm.depth * gemm.columns
     present = jnp.minimum(gemm.matrices, 1.0)
     busy = present * tiled_flops(gemm.rows, gemm.depth, gemm.columns, gemm.matrices, device)
-    compute = device.detail * busy + (1 - device.detail) * flops
-    return kernel_time(compute / rate, traffic / device.memory_rate, present * gemm.kernels, device)
+    return (device.detail * busy + (1 - device.detail) * flops) / rate
+
+
+def product(gemm: Gemm, traffic: Scalar, device: Engine, rate: Scalar) -> Scalar:
+    """Seconds of one product with `traffic` bytes at the matrix rate `rate`."""
+    present = jnp.minimum(gemm.matrices, 1.0)
+    return kernel_time(compute_time(gemm, device, rate), traffic / device.memory_rate, present * gemm.kernels, device)
 
 
 def _work(time: Scalar, flops: Scalar, traffic: Scalar, narrow: Scalar | float, precision: Precision) -> Work:

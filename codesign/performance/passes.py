@@ -5,7 +5,7 @@ from typing import NamedTuple
 from codesign.fields import Scalar
 from codesign.performance.matrix import Gemm, backward, forward
 from codesign.performance.roofline import Engine, Work, add, scale
-from codesign.workload.training import Precision
+from codesign.workload.precision import Precision
 
 
 class Passes(NamedTuple):

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from codesign.fields import Scalar, total
 from codesign.hardware.package import Package
-from codesign.workload.training import Precision
+from codesign.workload.precision import Precision
 
 TINY = 1e-15
 
@@ -41,12 +41,14 @@ class Engine(NamedTuple):
     detail: Scalar
 
 
-def engine(package: Package, precision: Precision, detail: Scalar, reserved: Scalar | float = 0.0) -> Engine:
+def engine(
+    package: Package, precision: Precision, detail: Scalar, reserved: Scalar | float = 0.0, refreshed: Scalar | float = 1.0
+) -> Engine:
     """Sustained rates of all dies: peak x efficiency x clock under load.
 
-    `reserved` is the share of processors that communicate instead. Attention keeps the matrix
-    units too little busy to be slowed by their power. `wide_rate` is that of 16-bit products,
-    `narrow_rate` the harmonic mix of the formats of the run.
+    `refreshed` is the memory rate over that of cool memory, `reserved` the share of processors that
+    communicate instead. Attention keeps the matrix units too little busy to be slowed by their power.
+    `wide_rate` is that of 16-bit products, `narrow_rate` the harmonic mix of the formats of the run.
     """
     die, dies = package.die, package.dies * (1 - reserved)
     clock = dies * die.sustained_clock
@@ -59,7 +61,7 @@ def engine(package: Package, precision: Precision, detail: Scalar, reserved: Sca
         narrow_rate=1 / (rest / wide + precision.share_8bit / eight + precision.share_4bit / four),
         attention_rate=dies * die.peak_flops * die.attention_efficiency,
         exponential_rate=dies * die.exponential_rate,
-        memory_rate=package.memory_bandwidth * package.memory.efficiency,
+        memory_rate=package.memory_bandwidth * package.memory.efficiency * refreshed,
         processors=dies * die.processors,
         kernel_time=detail * die.kernel_time,
         detail=detail,

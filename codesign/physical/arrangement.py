@@ -2,6 +2,7 @@
 
 Dies in a grid of rows in the middle; memory stacks along the two long edges of the grid; input-output dies, then
 optical engines, along the two short edges; fibre attach outermost. Legal by construction; nothing is optimised.
+Memory stacks on logic stand in lines amid their dies, and stick out where they do not fit.
 """
 
 from collections.abc import Sequence
@@ -68,6 +69,26 @@ def _grid(canvas: _Canvas, dies: Sequence[int], columns: int, gap: float) -> Non
         base = canvas.extent(1)[1] + gap
 
 
+def bases(stacks: int, dies: int) -> list[int]:
+    """The die that each of `stacks` stacks on logic stands on: as many on each as may be, in order.
+
+    >>> bases(6, 4)
+    [0, 0, 1, 2, 2, 3]
+    """
+    return [i * dies // stacks for i in range(stacks)]
+
+
+def _on(canvas: _Canvas, die: int, members: Sequence[int]) -> None:
+    """Members in touching lines around the middle of a die."""
+    lines = _lines(members, canvas.sides[:, 0], float(canvas.sides[die, 0]), 0.0, 0.0)
+    middle = canvas.corner[die] + canvas.sides[die] / 2
+    heights = [float(canvas.sides[line, 1].max()) for line in lines]
+    base = float(np.rint((middle[1] - sum(heights) / 2) / GRID) * GRID)
+    for line, height in zip(lines, heights, strict=True):
+        canvas.line(line, 0, float(middle[0]), base, 0.0, upward=True)
+        base += height
+
+
 def _beside(canvas: _Canvas, members: Sequence[int], axis: int, core: Sequence[int], away: float, gap: float, overhang: float) -> None:
     """Half of the members `away` from each end of what is placed, in lines along `axis` no longer than the core."""
     low, high = canvas.extent(axis, core)
@@ -93,11 +114,13 @@ def arrangement(
     `gap` [m], between dies `die_gap`, between dies and memory `memory_gap`.
     """
     sides = np.stack([np.asarray(width, float), np.asarray(height, float)], -1)
-    dies, memory = ([i for i, kind in enumerate(kinds) if kind == k] for k in ("die", "memory"))
+    dies, memory, stacks = ([i for i, kind in enumerate(kinds) if kind == k] for k in ("die", "memory", "stack"))
     spacing = float(np.ceil(gap / GRID) * GRID)
     between, beside = (spacing if g is None else float(np.ceil(g / GRID) * GRID) for g in (die_gap, memory_gap))
     canvas = _Canvas(sides)
     _grid(canvas, dies, columns or max(1, round(len(dies) ** 0.5 + 0.2)), between)
+    for k, die in enumerate(dies):
+        _on(canvas, die, [i for i, base in zip(stacks, bases(len(stacks), len(dies)), strict=True) if base == k])
     core = dies or list(range(len(kinds)))
     spans = [canvas.extent(axis, core)[1] - canvas.extent(axis, core)[0] for axis in (0, 1)]
     long = int(spans[1] > spans[0])

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 
 from codesign.fields import Scalar
 
-KINDS = ("die", "memory", "io", "optics", "fibre")
-"""What a block can be: compute die, memory stack, input-output die, optical engine, fibre attach."""
+KINDS = ("die", "memory", "stack", "io", "optics", "fibre")
+"""What a block can be: compute die, memory stack beside dies, memory stack on a die, input-output die, optical engine, fibre attach."""
 
 
 class Blocks(NamedTuple):

@@ -23,11 +23,13 @@ def package_cost_parts(cluster: Cluster) -> PackageCost:
         dies=floorplan.dies(cluster),
         memory_price=package.memory.price,
         stacks=floorplan.stacks(cluster),
-        memory_area=package.memory.edge * package.memory.depth,
+        memory_area=package.memory.footprint,
         optics_area=devices * floorplan.optics_area(cluster),
         optics_price=0.0 * devices,
         test_and_assembly=package.test_and_assembly,
         fibre_arrays=floorplan.fibre_arrays(cluster),
+        stacks_on_logic=package.memory.on_logic * floorplan.stacks(cluster),
+        memory_bond_yield=package.memory.bond_yield,
     )
 
 

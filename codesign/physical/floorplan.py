@@ -4,7 +4,8 @@ Dies stand in a grid of rows; memory stacks line its two long sides; serialisers
 the package take the outer die edge that memory leaves free, die-to-die links the inner edges
 between dies; optical engines extend the package and their fibres take package edge (arXiv
 2510.15893 section IV). A package holds one device, or every die of a pod whose network lies inside
-it. Gaps between blocks are left out here; `arrangement` draws them.
+it. Memory on logic takes neither edge nor area beside the dies but must find room on them. Gaps
+between blocks are left out here; `arrangement` draws them.
 """
 
 import jax.numpy as jnp
@@ -34,8 +35,23 @@ def core_area(package: Package) -> Scalar:
 
 
 def memory_area(package: Package) -> Scalar:
-    """Memory stacks of one device [m2]."""
-    return package.stacks * package.memory.edge * package.memory.depth
+    """Memory stacks beside the dies of one device [m2]."""
+    return beside(package) * package.stacks * package.memory.footprint
+
+
+def beside(package: Package) -> Scalar:
+    """Share of the memory that stands beside the dies: 1, or 0 on logic."""
+    return 1 - package.memory.on_logic
+
+
+def stack_area_demand(package: Package) -> Scalar:
+    """Area of one device's dies that memory on logic covers [m2]."""
+    return package.memory.on_logic * package.stacks * package.memory.footprint
+
+
+def stack_area_supply(package: Package) -> Scalar:
+    """Area of one device's dies [m2]."""
+    return package.dies * package.die.area
 
 
 def optics_area(cluster: Cluster) -> Scalar:
@@ -74,7 +90,7 @@ def memory_edge_demand(cluster: Cluster) -> Scalar:
     """Edge of the grid of dies that the memory stacks take [m]: an odd stack takes as much on the other side."""
     count = stacks(cluster)
     odd = 1 - jnp.abs(count - 2 * jnp.floor(count / 2) - 1)
-    return (count + odd) * cluster.device.package.memory.edge
+    return beside(cluster.device.package) * (count + odd) * cluster.device.package.memory.edge
 
 
 def memory_edge_supply(cluster: Cluster) -> Scalar:
@@ -105,7 +121,7 @@ def die_edge_demand(cluster: Cluster) -> Scalar:
 def die_edge_supply(cluster: Cluster) -> Scalar:
     """Outer die edge left beside the memory, as far as it can be used [m]."""
     around = 2 * (row_width(cluster) + grid_height(cluster))
-    free = around - stacks(cluster) * cluster.device.package.memory.edge
+    free = around - beside(cluster.device.package) * stacks(cluster) * cluster.device.package.memory.edge
     return cluster.device.package.die.edge_utilisation * free
 
 
@@ -129,8 +145,9 @@ def package_edge_demand(cluster: Cluster) -> Scalar:
 
 
 def package_edge_supply(cluster: Cluster) -> Scalar:
-    """Perimeter of the grid of dies with a memory stack on both sides [m]."""
-    return 2 * (row_width(cluster) + grid_height(cluster) + 2 * cluster.device.package.memory.depth)
+    """Perimeter of the grid of dies with a memory stack on both sides, if memory stands there [m]."""
+    package = cluster.device.package
+    return 2 * (row_width(cluster) + grid_height(cluster) + 2 * beside(package) * package.memory.depth)
 
 
 def fibre_arrays(cluster: Cluster) -> Scalar:
@@ -156,9 +173,9 @@ def nearest_reticle_side(package: Package) -> tuple[Scalar, Scalar]:
 
 
 def signal_bumps(cluster: Cluster) -> Scalar:
-    """Bumps below one device's dies that carry signals: those of the memory, and both directions of both ports."""
+    """Bumps below one device's dies that carry signals: those of memory beside them, and both directions of both ports."""
     package, up, out = cluster.device.package, cluster.device.scale_up, cluster.device.scale_out
-    return package.stacks * package.memory.signals + 2 * (up.bandwidth + out.bandwidth) / package.packaging.bump_rate
+    return beside(package) * package.stacks * package.memory.signals + 2 * (up.bandwidth + out.bandwidth) / package.packaging.bump_rate
 
 
 def signal_bumps_supply(package: Package) -> Scalar:

@@ -19,13 +19,14 @@ resistance. Blocks have shape (..., n), temperatures are in degC. Ignored: heat 
 path, even flow over unequal blocks, hot spots within a block.
 """
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from codesign.fields import Scalar
 from codesign.hardware.cooling import Cooling
 from codesign.physical.blocks import Blocks, outline
-from codesign.physical.thermal import power_density
+from codesign.physical.thermal import power_density, stack_rise
 
 MODES = 48
 LEAST_SHARE = 0.05
@@ -117,6 +118,20 @@ def block_temperatures(blocks: Blocks, cooling: Cooling, resistance: Scalar | No
     """
     rise = _lid_rise(blocks, cooling, blocks.x, blocks.y, blocks.width, blocks.height)
     return cooling.inlet_temperature[..., None] + rise + _local_rise(blocks, cooling, resistance)
+
+
+def column_temperatures(blocks: Blocks, cooling: Cooling, base: Scalar) -> Scalar:
+    """Temperature of every block [degC], (n,), where memory stacks stand on others: on block `base` (n,), on itself a block on the ground.
+
+    The heat of a column passes its top and what lies below a stack that stack: R''_local (q_b + q) + R''_stack (q_b + q / 2).
+    A bound for stack and base, which is as hot as its hottest column. Ignored: ways around a stack.
+    """
+    on, flux = base != jnp.arange(len(base)), power_density(blocks.power, blocks.area)
+    below = jnp.where(on, flux[base], 0.0)
+    column = cooling.local_resistance * (below + flux) + jnp.where(on, stack_rise(cooling.stack_resistance, below, flux), 0.0)
+    hottest = jax.ops.segment_max(column, base, len(base))
+    rise = _lid_rise(blocks, cooling, blocks.x, blocks.y, blocks.width, blocks.height)
+    return cooling.inlet_temperature + rise + jnp.where(on, column, hottest)
 
 
 def temperature_field(blocks: Blocks, cooling: Cooling, points: Scalar, resistance: Scalar | None = None) -> Scalar:

@@ -1,9 +1,10 @@
 """What does a package cost to make, part by part?
 
 Known good dies (or stacks of dies on base dies), memory stacks and optical engines are bonded to
-a carrier, the carrier is joined to a substrate, fibres are attached, the whole is tested: the
-forms of Chiplet Actuary (arXiv 2203.12268) and CATCH with bridges, stacking and fibres, for every
-Packaging at once. Areas are in m2, prices in $. Rework, scrap value and volume are ignored.
+a carrier, or memory to the dies first; the carrier is joined to a substrate, fibres are attached,
+the whole is tested: the forms of Chiplet Actuary (arXiv 2203.12268) and CATCH with bridges,
+stacking and fibres, for every Packaging at once. Areas are in m2, prices in $. Rework, scrap value
+and volume are ignored.
 """
 
 from typing import NamedTuple
@@ -125,19 +126,23 @@ def package_cost(
     test_and_assembly: Scalar,
     engines: Scalar | float = 0.0,
     fibre_arrays: Scalar | float = 0.0,
+    stacks_on_logic: Scalar | float = 0.0,
+    memory_bond_yield: Scalar | float = 1.0,
 ) -> PackageCost:
     """Manufacturing cost of a package of `dies` dies of `die_area` [m2] and `stacks` memory stacks, by part [$].
 
     `memory_price` [$] and `memory_area` [m2] are of one stack; `optics_area` and `optics_price` of all optics, of which
-    `engines` are bonded separately and `fibre_arrays` attached last. `test_and_assembly` is a share of everything else.
+    `engines` are bonded separately and `fibre_arrays` attached last. Of the stacks, `stacks_on_logic` are bonded on dies, each well
+    with `memory_bond_yield`, or all is lost; they need no carrier. `test_and_assembly` is a share of everything else.
     """
     bases = base_dies(packaging, dies)
     silicon, under = dies * known_good_die_cost(die_area, process), bases * base_die_cost(packaging, process, die_area)
     stacking_loss = (silicon + under) * (1 / stack_yield(packaging, die_area) - 1)
     bought = silicon + under + stacking_loss + stacks * memory_price + optics_price
-    number = blocks_bonded(packaging, dies, stacks, engines)
-    area = block_area(packaging, die_area, dies, stacks, memory_area, optics_area)
-    made = assembly_cost(packaging, process, Bonded(number, area, bought, faultless_share(packaging, process, die_area, dies)))
+    number = blocks_bonded(packaging, dies, stacks - stacks_on_logic, engines)
+    area = block_area(packaging, die_area, dies, stacks - stacks_on_logic, memory_area, optics_area)
+    faultless = faultless_share(packaging, process, die_area, dies) * memory_bond_yield ** jnp.asarray(stacks_on_logic)
+    made = assembly_cost(packaging, process, Bonded(number, area, bought, faultless))
     before = bought + total(made)
     fibre_loss = before * (packaging.fibre_attach_yield ** -jnp.asarray(fibre_arrays) - 1)
     tested = test_and_assembly * (before + fibre_loss)

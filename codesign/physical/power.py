@@ -48,9 +48,14 @@ def package_power(cluster: Cluster) -> Scalar:
     return cluster.package_devices * device_power(cluster.device)
 
 
-def die_power(device: Device) -> Scalar:
-    """Heat of one device's dies: compute, serialisers, die-to-die hops [W]."""
+def logic_power(device: Device) -> Scalar:
+    """Heat of one device's dies themselves: compute, serialisers, die-to-die hops [W]."""
     return compute_power(device.package) + die_link_power(device)
+
+
+def die_power(device: Device) -> Scalar:
+    """What one device's dies are fed and lose: their own power and that of memory on them [W]."""
+    return logic_power(device) + device.package.memory.on_logic * memory_power(device.package)
 
 
 def die_power_limit(package: Package) -> Scalar:

@@ -16,8 +16,8 @@ import jax.numpy as jnp
 from codesign.fields import Scalar
 from codesign.hardware.cooling import Cooling
 
-REFRESH_WIDTH = 1.0
-"""Kelvin over which the step of the refresh rate is smoothed."""
+REFRESH_WIDTH = 0.3
+"""Kelvin over which the step of the refresh rate is smoothed: 5 K below it, memory is cool within 1e-7."""
 
 
 def power_density(power: Scalar, area: Scalar) -> Scalar:
@@ -46,7 +46,12 @@ def stack_temperature(cooling: Cooling, logic_power: Scalar, memory_power: Scala
     memory layer is as hot but for one joint: the figure bounds it too.
     """
     top = package_temperature(cooling, logic_power + memory_power, area)
-    return top + power_density(logic_power + memory_power / 2, area) * cooling.stack_resistance
+    return top + stack_rise(cooling.stack_resistance, power_density(logic_power, area), power_density(memory_power, area))
+
+
+def stack_rise(resistance: Scalar, logic_flux: Scalar, memory_flux: Scalar) -> Scalar:
+    """Logic below a stack over the top of the stack [K]: R''_stack (q_l + q_m / 2), q_l, q_m heat of logic and of the stack per area."""
+    return resistance * (logic_flux + memory_flux / 2)
 
 
 def layer_temperatures(cooling: Cooling, power: Scalar, area: Scalar, joint: Scalar) -> Scalar:
@@ -97,7 +102,7 @@ def memory_temperature(cooling: Cooling, share: Scalar, die_flux: Scalar, flux: 
 def refresh_factor(cooling: Cooling, temperature: Scalar) -> Scalar:
     """Refreshes per time over those of cool memory: 1, and 2 above the refresh temperature.
 
-    The step of the standard (`dram_temperature`) is smoothed, 1 + logistic((T - T_refresh) / 1 K): 1.5 on the threshold.
+    The step of the standard (`dram_temperature`) is smoothed, 1 + logistic((T - T_refresh) / 0.3 K): 1.5 on the threshold.
     """
     return 1 + jax.nn.sigmoid((temperature - cooling.refresh_temperature) / REFRESH_WIDTH)
 

@@ -23,6 +23,9 @@ def module_from_leaves(cls: type, leaves: Mapping[str, float], kinds: Mapping[st
         if field.name in declared:
             values[field.name] = leaves[path]
             continue
+        if path not in kinds:
+            values[field.name] = None
+            continue
         member = next(m for m in parts_of(field) if snake(m.__name__) == kinds[path])
         values[field.name] = module_from_leaves(member, leaves, kinds, path + ".")
     return cls(**values)
@@ -39,7 +42,8 @@ def design_of(run: Run, number: int, instead: Mapping[str, Any] = MappingProxyTy
     What traffic made of the row's own fabric is not carried to another one.
     """
     study, row = run.manifest["study"], run.row(number) | dict(instead)
-    leaves, kinds = dict(study["base"]) | {"mapping.dp": row["dp"]}, dict(study["kinds"])
+    leaves, kinds = dict(study["base"]), dict(study["kinds"])
+    leaves |= {"mapping.dp": row["dp"]} if "mapping.dp" in leaves else {}
     for path in sorted(study["options"], key=lambda path: path != FABRIC):
         option = study["options"][path][row[study["discrete"][path]["name"]]]
         here = [gone for gone in option["replaces"] if gone in leaves or gone in kinds]

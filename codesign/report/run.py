@@ -18,14 +18,14 @@ from codesign import __version__
 from codesign.cells import DEMAND
 from codesign.config.load import Point
 from codesign.config.schema import snake
-from codesign.constraints import CONSTRAINTS, records
+from codesign.constraints import applying, records
 from codesign.design import WORKLOAD, leaves
 from codesign.evaluate import evaluate
 from codesign.fields import quantities
-from codesign.metrics import Metrics
 from codesign.objectives import OBJECTIVES
 from codesign.pareto import dominates
 from codesign.sensitivity import elasticities
+from codesign.serving_metrics import SERVING_PARTS
 from codesign.study import Front, Study, label_of
 from codesign.tree import leaves as part_leaves
 from codesign.units import to_unit
@@ -83,17 +83,18 @@ def front_table(front: Front) -> tuple[dict[str, list[Any]], dict[str, str]]:
             units[free.name] = ""
         else:
             put(free.name, free.unit, front.columns[free.path])
-    put("dp", "1", front.columns["mapping.dp"])
+    if "mapping.dp" in front.columns:
+        put("dp", "1", front.columns["mapping.dp"])
     for variable in file.continuous:
         put(variable.name, variable.unit, front.values[variable.path])
     for path in DEMAND if file.demand is not None else ():
         put(traffic_column(path), "1", front.columns[path])
-    declared = quantities(Metrics)
+    declared = quantities(front.metrics)
     for name in (*file.objectives, *(n for n in declared if n not in file.objectives and n not in columns)):
         put(name, declared[name].unit, getattr(front.metrics, name))
     for name, term in front.metrics.breakdown.items():
         put(f"time.{name}", "s", term)
-    for limit in CONSTRAINTS.values():
+    for limit in applying(front.metrics):
         slack = np.asarray(getattr(front.metrics, limit.bound)) - np.asarray(getattr(front.metrics, limit.demand))
         put(f"slack.{limit.name}", declared[limit.demand].unit, slack)
     terms = list(front.metrics.breakdown)
@@ -105,12 +106,13 @@ def front_table(front: Front) -> tuple[dict[str, list[Any]], dict[str, str]]:
 def describe(design: Any, workload: Any) -> dict[str, Any]:
     """Metrics, breakdown, limits of one design as plain data in SI, units beside."""
     metrics = evaluate(design, workload)
-    declared = quantities(Metrics)
+    declared = quantities(metrics)
     return {
         "metrics": {name: {"value": float(getattr(metrics, name)), "unit": q.unit} for name, q in declared.items()},
         "breakdown": {name: float(term) for name, term in metrics.breakdown.items()},
         "bottleneck": max(metrics.breakdown, key=lambda name: float(metrics.breakdown[name])),
         "memory": {name: float(part) for name, part in metrics.memory_parts.items()},
+        "serving": {name: {term: float(t) for term, t in getattr(metrics, name).items()} for name in SERVING_PARTS if metrics.decode_parts},
         "package_cost": {name.replace("_", " "): float(part) for name, part in metrics.cost_parts.items()},
         "constraints": [record._asdict() | {"met": record.gap <= 0} for record in records(metrics)],
     }

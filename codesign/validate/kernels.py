@@ -17,7 +17,7 @@ from codesign.fields import Scalar
 from codesign.hardware.package import Package
 from codesign.performance.matrix import Gemm, forward
 from codesign.performance.roofline import engine
-from codesign.workload.training import Precision
+from codesign.workload.precision import Precision
 
 KERNELS = 8.0
 

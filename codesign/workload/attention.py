@@ -54,6 +54,15 @@ class GroupedQuery(eqx.Module):
         """Elements of key and value per token over all ranks."""
         return 2 * jnp.maximum(self.kv_heads, tp) * self.head_size
 
+    def cache_width(self, tp: Scalar | float = 1.0) -> Scalar:
+        """Elements of cached key and value per token on one of `tp` ranks: those of at least one head."""
+        return self.kv_width(tp) / tp
+
+    @property
+    def cached_flops(self) -> Scalar:
+        """FLOPs per query and cached key: the same as without a cache."""
+        return self.score_flops
+
 
 class Latent(eqx.Module):
     """Multi-head latent attention; `query_rank` 0 means a direct query projection."""
@@ -98,6 +107,18 @@ class Latent(eqx.Module):
     def kv_width(self, tp: Scalar | float = 1.0) -> Scalar:
         """Elements of the compressed key and value per token."""
         return self.kv_rank + self.rope_size
+
+    def cache_width(self, tp: Scalar | float = 1.0) -> Scalar:
+        """Elements of the compressed key and value per token on one of `tp` ranks, each of which holds them whole."""
+        return self.kv_width(tp)
+
+    @property
+    def cached_flops(self) -> Scalar:
+        """FLOPs per query and cached key, up-projections absorbed in query and output.
+
+        Scores over rank and rotary width, values over rank.
+        """
+        return 2 * self.heads * (2 * self.kv_rank + self.rope_size)
 
 
 Attention = GroupedQuery | Latent

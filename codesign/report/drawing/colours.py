@@ -14,8 +14,8 @@ from codesign.report.drawing.data import FloorplanDrawing, power_density
 from codesign.report.drawing.ink import INK
 from codesign.report.drawing.view import round_step
 
-KIND_FILL = {"die": "#d5dfe8", "memory": "#dcebdc", "io": "#e8deec", "optics": "#f8e7c0", "fibre": "#ebe8e2"}
-KIND_LINE = {"die": "#4a6179", "memory": "#5c8060", "io": "#7d6589", "optics": "#a67d1d", "fibre": "#857d6e"}
+KIND_FILL = {"die": "#d5dfe8", "memory": "#dcebdc", "stack": "#c9e2cf", "io": "#e8deec", "optics": "#f8e7c0", "fibre": "#ebe8e2"}
+KIND_LINE = {"die": "#4a6179", "memory": "#5c8060", "stack": "#2f6b4a", "io": "#7d6589", "optics": "#a67d1d", "fibre": "#857d6e"}
 USE_FILL = {"memory": "#009e73", "optics": "#e69f00", "serialisers": "#cc79a7", "die to die": "#0072b2", "free": "#ffffff"}
 UNKNOWN = "#eceff1"
 RAMPS = {

@@ -20,6 +20,7 @@ POWER = re.compile(r"(?<=[A-Za-z])2(?!\d)")
 KIND_NAMES = {
     "die": ("die", "dies"),
     "memory": ("memory stack", "memory stacks"),
+    "stack": ("memory stack on a die", "memory stacks on dies"),
     "io": ("I/O die", "I/O dies"),
     "optics": ("optical engine", "optical engines"),
     "fibre": ("fibre attach", "fibre attaches"),

@@ -1,0 +1,103 @@
+"""How long is one step of serving? The one place where a serving step is summed.
+
+A step decodes for all sequences of a device, reads prompts, or both. Operators follow one another, or (fusion) share the device:
+
+    apart   t = sum_o time(c_o, m_o) + n_visible          fused   t = max(sum c, sum m, sum n) / eta + kernel starts
+
+With two half batches the exchanges of one hide behind the other's operators, and the weights are read twice.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from codesign.fields import Scalar, total
+from codesign.mapping.deployment import Deployment, Pool, ServingSchedule
+from codesign.performance.communication import Network
+from codesign.performance.operator_fusion import Operation, fused_time
+from codesign.performance.roofline import Engine
+from codesign.performance.saving import apart
+from codesign.performance.serving_batch import Batch, batch_of
+from codesign.performance.serving_network import step_exchanges
+from codesign.performance.serving_operators import step_tasks
+from codesign.performance.task import Task, join, task_time, times
+from codesign.workload.serving import ServingLoad
+from codesign.workload.transformer import Transformer
+
+KEYS = "decode attention"
+"""The operator whose streaming is that of keys and values; all others stream weights, and activations with them."""
+
+
+class ServingStep(NamedTuple):
+    """Seconds by cause, which add up to the step; the same by what binds; the work of the mean device."""
+
+    breakdown: dict[str, Scalar]
+    bounds: dict[str, Scalar]
+    work: Task
+    batch: Batch
+
+    @property
+    def time(self) -> Scalar:
+        """The step [s]: the sum of the breakdown."""
+        return total(self.breakdown.values())
+
+
+def _fused_share(tasks: dict[str, Task], exchanges: Scalar, sequential: Scalar, schedule: ServingSchedule, device: Engine) -> Scalar:
+    """Time with fusion, where it is faster, over the `sequential` time."""
+    all_of_it = join(*tasks.values())
+    longest = fused_time([Operation(all_of_it.compute, all_of_it.memory, exchanges)], schedule.fusion_efficiency)
+    fused = longest + all_of_it.kernels * device.kernel_time
+    return 1 - schedule.fusion * (1 - jnp.minimum(fused / sequential, 1.0))
+
+
+def bounds(tasks: dict[str, Task], device: Engine, visible: Scalar, host: Scalar) -> dict[str, Scalar]:
+    """Seconds of a step that weights (with activations), keys and values, computing, exchanges, and starts of kernels and steps set.
+
+    The time of an operator goes to computing and streaming by the squares of their times, as its soft maximum has it.
+    """
+    zero = jnp.zeros_like(visible)
+    found = {"weights": zero, "keys and values": zero, "compute": zero}
+    for name, task in tasks.items():
+        starts = task.kernels * device.kernel_time
+        time = task_time(task, device) - starts
+        squares = task.compute * task.compute + task.memory * task.memory
+        streaming = task.memory * task.memory / jnp.where(squares > 0, squares, 1.0)
+        found["keys and values" if name == KEYS else "weights"] += streaming * time
+        found["compute"] += (1 - streaming) * jnp.where(squares > 0, time, 0.0)
+        host = host + starts
+    return found | {"network": visible, "starts": host}
+
+
+def _mean_work(tasks: dict[str, Task], batch: Batch) -> Task:
+    """The work of the mean device, whose experts, contexts and prompts are not those of the busiest."""
+    shares = dict.fromkeys(tasks, batch.mean_tokens / jnp.maximum(batch.tokens, 1e-30))
+    shares |= {"experts": 1 / batch.busiest, KEYS: 1 / batch.uneven}
+    return join(*(times(task, shares[name]) for name, task in tasks.items()))
+
+
+@apart
+def serving_step(
+    model: Transformer,
+    load: ServingLoad,
+    deployment: Deployment,
+    pool: Pool,
+    sequences: Scalar,
+    prompts: Scalar,
+    device: Engine,
+    net: Network,
+) -> ServingStep:
+    """One step of a unit in which every device has `sequences` that decode and `prompts` to read."""
+    halves = 1 + pool.two_batches
+    batch = batch_of(model, load, deployment, pool, sequences / halves, prompts / halves)
+    tasks = {name: times(task, halves) for name, task in step_tasks(model, load, pool, batch, device).items()}
+    exchanges = {name: halves * t for name, t in step_exchanges(model, load, deployment.schedule, pool, batch, net).items()}
+    computing, exchanging = {name: task_time(task, device) for name, task in tasks.items()}, total(exchanges.values())
+    busy = total(computing.values())
+    visible = exchanging - pool.two_batches * jnp.minimum(exchanging, busy)
+    seen = visible / jnp.maximum(exchanging, 1e-30)
+    host = deployment.schedule.host_time + 0.0 * busy
+    share = _fused_share(tasks, exchanging, busy + visible, deployment.schedule, device)
+    breakdown = {name: share * t for name, t in computing.items()} | {name: share * seen * t for name, t in exchanges.items()}
+    limits = {name: share * t for name, t in bounds(tasks, device, visible, 0.0 * busy).items()}
+    limits["starts"] = limits["starts"] + host
+    return ServingStep(breakdown | {"host": host}, limits, _mean_work(tasks, batch), batch)
