@@ -37,7 +37,7 @@ def load(path: str | Path, settings: tuple[str, ...] = ()) -> Any:
 
 KINDS = {
     "study": ("objectives", "discrete", "continuous"),
-    "design": ("mapping",),
+    "design": ("mapping", "deployment"),
     "workload": ("model", "training", "variants"),
     "system": ("device", "pod"),
 }

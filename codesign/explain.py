@@ -6,6 +6,7 @@ import jax
 
 from codesign.config.values import FABRIC
 from codesign.constraints import CONSTRAINTS, records
+from codesign.decode_batches import as_data, as_lines, batches
 from codesign.evaluate import evaluate
 from codesign.objectives import OBJECTIVES
 from codesign.report.charts import free_names, reference_value, short_path
@@ -32,6 +33,7 @@ def explanation(run: Run, number: int) -> dict[str, Any]:
         "trades": _trades(run, number, names),
         "fabrics": fabrics,
         **data,
+        "batches": as_data(batches(design, workload)),
         "sensitivities": {m: dict(list(v.items())[:12]) for m, v in found.items()},
     }
 
@@ -107,8 +109,10 @@ def as_text(data: dict[str, Any], run: Run) -> str:
     lines += [f"  {labels[n]}: {_cell(c)}, number {c['rank']} of {run.size}" for n, c in data["objectives"].items()]
     for name, ratios in data["against_references"].items():
         lines.append(f"  against {name}: " + ", ".join(f"{labels[n]} x{r:.3f}" for n, r in ratios.items()))
-    lines += ["", f"Bound by {terms[0][0]}: {100 * terms[0][1] / total:.0f} % of a step of {total:.4g} s; then"]
+    step = "a step" if "step_time" in data["metrics"] else "a decode step"
+    lines += ["", f"Bound by {terms[0][0]}: {100 * terms[0][1] / total:.0f} % of {step} of {total:.4g} s; then"]
     lines += [f"  {name} {100 * seconds / total:.1f} %" for name, seconds in terms[1:5] if seconds > 0]
+    lines += ["", *as_lines(data["batches"], data["serving"]["decode_bounds"])] if data["batches"] else []
     lines += ["", "Limits, the nearest first"]
     for limit in data["constraints"][:5]:
         share = limit["demand"] / limit["bound"] if limit["bound"] else float("inf")

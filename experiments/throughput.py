@@ -19,10 +19,10 @@ import numpy as np
 from claim import ROOT, Row, parser, show
 
 BATCH, CHUNK, REPEATS = 65_536, 16_384, 15
-STUDIES = ("passage", "deepseek_v3_pod", "chiplight")
+STUDIES = ("passage", "deepseek_v3_pod", "chiplight", "serve_deepseek_v3")
 IN_NUMPY = ("passage", "deepseek_v3_pod")
 """Studies whose equations are also run in plain NumPy; the package of the third has tables, which that interpreter does not know."""
-FLOORS = {"evaluations_per_second": 1e6, "jacobians_per_second": 1.5e5}
+FLOORS = {"evaluations_per_second": 1e6, "jacobians_per_second": 1.5e5, "decode_steps_per_second": 1e6}
 
 
 def rate(function: Callable[[], Any], count: int) -> float:
@@ -36,6 +36,31 @@ def rate(function: Callable[[], Any], count: int) -> float:
         jax.block_until_ready(function())
         seconds.append(time.perf_counter() - start)
     return count / float(np.median(seconds))
+
+
+def decode_steps(study: Any) -> Callable[[], Any]:
+    """A batch of decode steps that differ in batch, expert ranks, context, skew and memory bandwidth: their times per output token."""
+    import jax
+    import jax.numpy as jnp
+
+    import codesign as cd
+    from codesign import tree
+    from codesign.design import with_values
+
+    base = tree.cast((study.design, study.workload), jnp.float32)
+    spans = {
+        "deployment.decode.batch": (1, 512),
+        "deployment.decode.ep": (8, 288),
+        "workload.serving.prompt": (512, 32768),
+        "workload.serving.skew": (0.1, 1),
+        "cluster.device.package.memory.bandwidth": (4e11, 4e12),
+    }
+    drawn = np.random.default_rng(0).random((len(spans), BATCH))
+    values = {
+        path: jnp.asarray(low * (high / low) ** row, jnp.float32) for (path, (low, high)), row in zip(spans.items(), drawn, strict=True)
+    }
+    step = jax.jit(lambda v: cd.evaluate(*with_values(*base, v)).time_per_output_token)
+    return lambda: step(values)
 
 
 def measure(name: str) -> dict[str, float]:
@@ -72,6 +97,8 @@ def measure(name: str) -> dict[str, float]:
             result["equations"] = float(operations(traced.jaxpr))
     if name in IN_NUMPY:
         result["numpy_ratio"] = result["evaluations_per_second"] / result["numpy_per_second"]
+    if study.design.deployment is not None:
+        result["decode_steps_per_second"] = rate(decode_steps(study), BATCH)
     start = time.perf_counter()
     front = cd.optimize(study)
     result |= {"search_seconds": time.perf_counter() - start, "search_designs": float(front.size)}

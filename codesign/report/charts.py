@@ -11,10 +11,13 @@ GROUPS = {
     "computing": (
         "attention projections",
         "attention core",
+        "decode attention",
+        "prompt attention",
         "dense network",
         "experts",
         "shared experts and router",
         "head and loss",
+        "head",
         "host",
     ),
     "memory traffic": ("norms and residuals", "permutation", "embedding", "optimizer"),
@@ -66,8 +69,13 @@ def _breakdowns(run: Run) -> dict[str, dict[str, float]]:
     return found | {r["name"]: r["breakdown"] for r in run.manifest["references"]}
 
 
+def step_name(run: Run) -> str:
+    """Which step the breakdown of a run is of."""
+    return "step time" if "step_time" in run.columns else "decode step"
+
+
 def breakdown_bars(run: Run) -> dict[str, Any]:
-    """Where the step time goes, for the best designs and the references."""
+    """Where the time of a step goes, for the best designs and the references."""
     designs = _breakdowns(run)
     bars = []
     for colour, (group, terms) in zip(PALETTE, GROUPS.items(), strict=False):
@@ -75,7 +83,8 @@ def breakdown_bars(run: Run) -> dict[str, Any]:
         bars.append({"type": "bar", "orientation": "h", "name": group, "y": list(designs), "x": seconds, "marker": {"color": colour}})
     layout = {
         "barmode": "stack", "height": 130 + 44 * len(designs), "font": FONT, "margin": {"t": 10, "l": 250, "r": 20, "b": 46},
-        "xaxis": {"title": {"text": "step time [s]"}}, "yaxis": {"autorange": "reversed"}, "legend": {"orientation": "h", "y": 1.15},
+        "xaxis": {"title": {"text": with_unit(step_name(run), "s")}},
+        "yaxis": {"autorange": "reversed"}, "legend": {"orientation": "h", "y": 1.15},
     }  # fmt: skip
     return {"data": bars, "layout": layout}
 

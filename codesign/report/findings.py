@@ -8,6 +8,11 @@ from codesign.report.charts import free_names, reference_value
 from codesign.report.run import Run
 
 
+def limits_of(run: Run) -> list[str]:
+    """The limits that the designs of a run have."""
+    return [name for name in CONSTRAINTS if f"slack.{name}" in run.columns]
+
+
 def designs_at(run: Run, limit: str) -> int:
     """Designs of the front within one per cent of a limit."""
     slack, bound = run.columns[f"slack.{limit}"], run.columns[CONSTRAINTS[limit].bound]
@@ -73,7 +78,7 @@ def _parts(run: Run) -> str:
 
 def findings(run: Run) -> list[str]:
     """The sentences, the most important first."""
-    counts = sorted(((designs_at(run, name), name) for name in CONSTRAINTS if name != "devices"), reverse=True)
+    counts = sorted(((designs_at(run, name), name) for name in limits_of(run) if name != "devices"), reverse=True)
     binding = ", ".join(f"{name} ({100 * at / run.size:.0f} %)" for at, name in counts[:3] if at)
     limits = f"Most often at a limit: {binding}." if binding else "No design stands at a limit."
     return [text for text in (*(_against(run, r) for r in run.manifest["references"]), _common(run), _parts(run), limits) if text]

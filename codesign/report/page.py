@@ -8,8 +8,8 @@ from typing import Any
 import jax
 
 from codesign.constraints import CONSTRAINTS
-from codesign.report.charts import breakdown_bars, free_names, parallel_coordinates, reference_value, tornado, with_unit
-from codesign.report.findings import designs_at, findings, rounding_text, spread_rows
+from codesign.report.charts import breakdown_bars, free_names, parallel_coordinates, reference_value, step_name, tornado, with_unit
+from codesign.report.findings import designs_at, findings, limits_of, rounding_text, spread_rows
 from codesign.report.floorplan import floorplan_svg
 from codesign.report.package_drawing import package_drawing
 from codesign.report.rebuild import design_of
@@ -136,7 +136,7 @@ def _packages(run: Run) -> str:
 def _limits(run: Run) -> str:
     """How many designs of the front stand at each limit (within one per cent of its bound)."""
     rows = []
-    for limit in CONSTRAINTS.values():
+    for limit in (CONSTRAINTS[name] for name in limits_of(run)):
         at = designs_at(run, limit.name)
         levers = html.escape(limit.levers)
         rows.append((at, f"<tr><td>{limit.name}</td><td>{at} of {run.size}</td><td class='left'>{levers}</td></tr>"))
@@ -186,7 +186,7 @@ def _sections(run: Run, first: str) -> list[str]:
         "<ul class='card short'>" + "".join(f"<li>{html.escape(text)}</li>" for text in findings(run)) + "</ul>",
         _section("The front", front, _scatters(run)),
         _section("What the designs choose", "Drag along an axis to keep the designs that pass through it.", _card("parallel")),
-        _section("Where the step time goes", "", _card("breakdown")),
+        _section(f"Where the {step_name(run)} goes", "", _card("breakdown")),
         _section(f"Which constant moves the fastest design ({first})", moves, _card("tornado")),
         _section("The packages of the best designs", _packaging_text(run), _packages(run)),
         _section("Limits the front leans on", "", _limits(run)),

@@ -68,6 +68,12 @@ def traffic_column(path: str) -> str:
     return "traffic." + path.rsplit(".", maxsplit=1)[-1]
 
 
+def _largest(parts: dict[str, Any]) -> list[str]:
+    """The name of the largest part, per design."""
+    names = list(parts)
+    return [names[i] for i in np.argmax(np.stack(list(parts.values())), axis=0)]
+
+
 def front_table(front: Front) -> tuple[dict[str, list[Any]], dict[str, str]]:
     """Columns in display units, and the unit of each: choices, variables, metrics, time.*, slack.*."""
     file, units = front.study.file, {"id": ""}
@@ -94,12 +100,15 @@ def front_table(front: Front) -> tuple[dict[str, list[Any]], dict[str, str]]:
         put(name, declared[name].unit, getattr(front.metrics, name))
     for name, term in front.metrics.breakdown.items():
         put(f"time.{name}", "s", term)
+    for part in SERVING_PARTS:
+        for name, term in getattr(front.metrics, part).items():
+            put(f"{part.removesuffix('_parts')}.{name}", "s", term)
     for limit in applying(front.metrics):
         slack = np.asarray(getattr(front.metrics, limit.bound)) - np.asarray(getattr(front.metrics, limit.demand))
         put(f"slack.{limit.name}", declared[limit.demand].unit, slack)
-    terms = list(front.metrics.breakdown)
-    largest = np.argmax(np.stack([front.metrics.breakdown[t] for t in terms]), axis=0)
-    columns["bottleneck"], units["bottleneck"] = [terms[i] for i in largest], ""
+    columns["bottleneck"], units["bottleneck"] = _largest(front.metrics.breakdown), ""
+    if front.metrics.decode_bounds:
+        columns["decode_bound"], units["decode_bound"] = _largest(front.metrics.decode_bounds), ""
     return columns, units
 
 

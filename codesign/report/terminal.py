@@ -9,9 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from codesign.config.problems import shown_path
-from codesign.constraints import CONSTRAINTS
-from codesign.report.charts import free_names, reference_value, short_path, with_unit
-from codesign.report.findings import choice_text, designs_at, findings, rounding_text, spread_rows
+from codesign.report.charts import free_names, reference_value, short_path, step_name, with_unit
+from codesign.report.findings import choice_text, designs_at, findings, limits_of, rounding_text, spread_rows
 from codesign.report.run import FILES, Run
 from codesign.units import show, to_unit
 
@@ -79,8 +78,9 @@ def _front(run: Run) -> Table:
 def _breakdown(run: Run, design: str) -> Table:
     row = run.row(run.columns["id"].index(design))
     terms = sorted(((v, k.removeprefix("time.")) for k, v in row.items() if k.startswith("time.")), reverse=True)
-    rows = [[name, 1e3 * seconds, f"{100 * seconds / row['step_time']:.1f} %"] for seconds, name in terms if seconds > 0][:8]
-    return table(f"Where the step time of {design} goes ({row['step_time']:.4g} s)", ["term", "ms", "share"], rows)
+    total = sum(seconds for seconds, _ in terms)
+    rows = [[name, 1e3 * seconds, f"{100 * seconds / total:.1f} %"] for seconds, name in terms if seconds > 0][:8]
+    return table(f"Where the {step_name(run)} of {design} goes ({total:.4g} s)", ["term", "ms", "share"], rows)
 
 
 def _sensitivities(run: Run, design: str) -> Table:
@@ -92,7 +92,7 @@ def _sensitivities(run: Run, design: str) -> Table:
 
 
 def _active(run: Run) -> str:
-    counts = sorted(((designs_at(run, name), name) for name in CONSTRAINTS), reverse=True)
+    counts = sorted(((designs_at(run, name), name) for name in limits_of(run)), reverse=True)
     return ", ".join(f"{name} ({at} of {run.size})" for at, name in counts if at) or "none"
 
 
