@@ -16,13 +16,20 @@ from codesign.evaluate import evaluate
 from codesign.fields import Quantity
 from codesign.workload.training import Workload
 
-RULES = "mapping.schedule."
+
+def is_rule(path: str) -> bool:
+    """Is this a rule of accounting or a way to serve, and no constant? Batches are constants.
+
+    >>> is_rule("deployment.decode.two_batches"), is_rule("deployment.decode.batch")
+    (True, False)
+    """
+    return path.startswith("mapping.schedule.") or (path.startswith("deployment.") and not path.endswith(".batch"))
 
 
 def continuous_leaves(design: Design, workload: Workload) -> dict[str, tuple[Quantity, Any]]:
     """Every constant that is neither a count nor a rule of accounting: path to declaration and value."""
     found = ((path, declared, value) for path, declared, value in leaves(design, workload) if not declared.whole)
-    return {path: (declared, value) for path, declared, value in found if not path.startswith(RULES)}
+    return {path: (declared, value) for path, declared, value in found if not is_rule(path)}
 
 
 def elasticities(design: Design, workload: Workload, metrics: tuple[str, ...]) -> dict[str, dict[str, float]]:

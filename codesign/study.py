@@ -240,6 +240,17 @@ def _corner(found: Found, objectives: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return high + 0.1 * np.maximum(high - low, 1e-9), low
 
 
+def floor_text(metrics: Metrics) -> str:
+    """The time per output token that no batch goes below in this design, and what sets it."""
+    if not metrics.floor_bounds:
+        return ""
+    parts = {name: float(seconds) for name, seconds in metrics.floor_bounds.items()}
+    cause = max(parts, key=lambda name: parts[name])
+    share = 100 * parts[cause] / sum(parts.values())
+    floor = show(float(metrics.lowest_time_per_output_token), "ms")
+    return f"; one sequence per attention group still takes {floor} per token, of which {cause} set {share:.0f} %"
+
+
 def _infeasible(study: Study, found: Found, exact: Exact) -> Infeasible:
     """The limit that bars the least violating sample, as a record."""
     cell = found.nearest_cell
@@ -253,6 +264,7 @@ def _infeasible(study: Study, found: Found, exact: Exact) -> Infeasible:
         demand, limit = (bound, value) if at_least(name) else (value, bound)
         if demand > limit:
             worst.append(Record(f"limit on {name}", demand, limit, demand - limit, units[name].unit, "a looser limit in the study"))
+    worst = [r._replace(levers=r.levers + floor_text(one)) if "time per output token" in r.name.replace("_", " ") else r for r in worst]
     worst.sort(key=lambda r: -r.gap / (abs(r.demand) + abs(r.bound)))
     values = {f.name: show(x[i], f.unit) for i, f in enumerate(study.file.continuous)}
     choices = {f.name: label_of(f, study.columns[f.path][cell]) for f in study.file.discrete}

@@ -7,17 +7,17 @@ from codesign.report.svg import PALETTE
 from codesign.units import to_unit
 
 FONT = {"family": "system-ui, sans-serif", "size": 13, "color": "#1f2933"}
+DECODE = "decode step"
+BOUNDS = ("weights", "keys and values", "compute", "network", "starts")
+"""What can set a part of a decode step, in the order in which it is drawn."""
 GROUPS = {
     "computing": (
         "attention projections",
         "attention core",
-        "decode attention",
-        "prompt attention",
         "dense network",
         "experts",
         "shared experts and router",
         "head and loss",
-        "head",
         "host",
     ),
     "memory traffic": ("norms and residuals", "permutation", "embedding", "optimizer"),
@@ -61,24 +61,27 @@ def parallel_coordinates(run: Run) -> dict[str, Any]:
 
 
 def _breakdowns(run: Run) -> dict[str, dict[str, float]]:
-    found = {}
+    """Seconds by term per design; of a decode step by what binds it."""
+    found, serves = {}, step_name(run) == DECODE
+    prefix = "decode_bounds." if serves else "time."
     for objective, design in run.manifest["best"].items():
         label = next(o["label"] for o in run.manifest["objectives"] if o["name"] == objective)
         row = run.row(run.columns["id"].index(design))
-        found[f"best {label} ({design})"] = {k.removeprefix("time."): v for k, v in row.items() if k.startswith("time.")}
-    return found | {r["name"]: r["breakdown"] for r in run.manifest["references"]}
+        found[f"best {label} ({design})"] = {k.removeprefix(prefix): v for k, v in row.items() if k.startswith(prefix)}
+    return found | {r["name"]: r["serving"]["decode_bounds"] if serves else r["breakdown"] for r in run.manifest["references"]}
 
 
 def step_name(run: Run) -> str:
     """Which step the breakdown of a run is of."""
-    return "step time" if "step_time" in run.columns else "decode step"
+    return "step time" if "step_time" in run.columns else DECODE
 
 
 def breakdown_bars(run: Run) -> dict[str, Any]:
     """Where the time of a step goes, for the best designs and the references."""
     designs = _breakdowns(run)
     bars = []
-    for colour, (group, terms) in zip(PALETTE, GROUPS.items(), strict=False):
+    groups = {name: (name,) for name in BOUNDS} if step_name(run) == DECODE else GROUPS
+    for colour, (group, terms) in zip(PALETTE, groups.items(), strict=False):
         seconds = [sum(b.get(t, 0.0) for t in terms) for b in designs.values()]
         bars.append({"type": "bar", "orientation": "h", "name": group, "y": list(designs), "x": seconds, "marker": {"color": colour}})
     layout = {
