@@ -1,14 +1,17 @@
 """Which constants put the gains of A3D-MoE (arXiv 2507.19142) inside its published ranges, and how probable is that?
 
 Rows S1 to S34 are laws of serving and of stacked memory, S13 to S15 and S35 to S47 the reference chain and its envelope, worked out by
-hand in the facts; E says where the published ranges fall in the envelopes, Q are figures of the caveats. In JSON also per constant: C
-values that the ranges imply, D exact derivatives at the centre, V shares of variance.
+hand in the facts; S53 are published gains of other systems with processing near memory, A gains of arrays in a whole step; E says where
+the published ranges fall in the envelopes, Q are figures of the caveats. In JSON also per constant: C values that the ranges imply,
+D exact derivatives at the centre, V shares of variance.
 """
 
 import sys
 
 import jax
 import memory_stacks
+import serving_anchors
+import serving_arrays
 import serving_laws
 from a3d_ablation import rows_of
 from a3d_caveats import caveat_rows, caveats
@@ -23,7 +26,7 @@ from claim import Row, parser, show
 from rich.console import Console
 from rich.table import Table
 
-PARTS = (serving_laws, memory_stacks)
+PARTS = (serving_laws, memory_stacks, serving_anchors, serving_arrays)
 """Modules with rows and assumptions of their own; another 3D system is one more entry."""
 
 ASSUMPTIONS = [

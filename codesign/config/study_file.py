@@ -3,6 +3,7 @@
 import math
 from typing import Any, NamedTuple
 
+from codesign.config.asked_metrics import absent_metrics
 from codesign.config.catalogue import Catalogue
 from codesign.config.document import Document
 from codesign.config.free_variables import Free, overlaps, read_continuous, read_discrete, short_names
@@ -114,7 +115,7 @@ def read_study(document: Document, point: Any, catalogue: Catalogue) -> tuple[St
         problems.append(document.problem(("objectives",), "an objective is listed twice"))
     limits, wrong = _read_limits(document)
     search, odd = _read_search(document)
-    problems += [*overlaps(document), *wrong, *odd]
+    problems += [*overlaps(document), *wrong, *odd, *absent_metrics(document)]
     if point is None:
         return None, problems
     names = short_names([*data.get("discrete", {}), *data.get("continuous", {})])

@@ -27,6 +27,9 @@ class Die(eqx.Module):
     energy_per_flop_8bit: Scalar = quantity("pJ/FLOP", "dynamic energy of one 8-bit floating point operation", low=0.01, high=10)
     static_power: Scalar = quantity("W", "leakage and clocks, drawn all the time", high=2000)
     edge_utilisation: Scalar = quantity("1", "share of a free die edge that input and output can use", low=0.1, high=1)
+    array_rows: Scalar = quantity("1", "rows of its systolic arrays, which sum; 0: it has none", high=1024, whole=True, default=0)
+    array_columns: Scalar = quantity("1", "columns of its systolic arrays", high=65536, whole=True, default=0)
+    array_reshapes: Scalar = quantity("1", "switch: an array exchanges rows for columns by powers of two", high=1, default=0)
 
     @property
     def area(self) -> Scalar:

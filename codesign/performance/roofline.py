@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from codesign.fields import Scalar, total
 from codesign.hardware.package import Package
+from codesign.performance.saving import always
 from codesign.workload.precision import Precision
 
 TINY = 1e-15
@@ -28,8 +29,26 @@ class Work(NamedTuple):
     memory_bytes: Scalar
 
 
+class SystolicArray(NamedTuple):
+    """Rows and columns of the arrays of a die, no rows where it has none; `reshapes` 1 exchanges one for the other."""
+
+    rows: Scalar
+    columns: Scalar
+    reshapes: Scalar
+
+
+class NearMemory(NamedTuple):
+    """Sustained FLOP/s, 0 where there are none, and B/s of processing near the memory of all stacks."""
+
+    compute_rate: Scalar
+    memory_rate: Scalar
+
+
 class Engine(NamedTuple):
-    """What a package offers to operators: sustained rates, processors, kernel time; `detail` as in the schedule."""
+    """What a package offers to operators: sustained rates, processors, kernel time; `detail` as in the schedule.
+
+    `array` and `near_memory` are `None` where no design that is evaluated has any.
+    """
 
     wide_rate: Scalar
     narrow_rate: Scalar
@@ -39,6 +58,22 @@ class Engine(NamedTuple):
     processors: Scalar
     kernel_time: Scalar
     detail: Scalar
+    array: SystolicArray | None = None
+    near_memory: NearMemory | None = None
+
+
+def _array(package: Package) -> SystolicArray | None:
+    die = package.die
+    return None if always(die.array_rows, 0.0) else SystolicArray(die.array_rows, die.array_columns, die.array_reshapes)
+
+
+def _near_memory(package: Package, refreshed: Scalar | float) -> NearMemory | None:
+    """Processing near the memory sustains the shares of its peaks that the dies and their memory sustain."""
+    memory, stacks = package.memory, package.stacks
+    if always(memory.near_memory_flops, 0.0):
+        return None
+    compute = stacks * memory.near_memory_flops * package.die.matrix_efficiency
+    return NearMemory(compute, stacks * memory.near_memory_bandwidth * memory.efficiency * refreshed)
 
 
 def engine(
@@ -65,6 +100,8 @@ def engine(
         processors=dies * die.processors,
         kernel_time=detail * die.kernel_time,
         detail=detail,
+        array=_array(package),
+        near_memory=_near_memory(package, refreshed),
     )
 
 

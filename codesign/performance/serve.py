@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from codesign.fields import Scalar, total
 from codesign.mapping.deployment import Deployment, Pool, ServingSchedule
 from codesign.performance.communication import Network
+from codesign.performance.near_memory import placed
 from codesign.performance.operator_fusion import Operation, fused_time
 from codesign.performance.roofline import Engine
 from codesign.performance.saving import apart
@@ -42,11 +43,22 @@ class ServingStep(NamedTuple):
         return total(self.breakdown.values())
 
 
-def _fused_share(tasks: dict[str, Task], exchanges: Scalar, sequential: Scalar, schedule: ServingSchedule, device: Engine) -> Scalar:
-    """Time with fusion, where it is faster, over the `sequential` time."""
+def _fused_time(tasks: dict[str, Task], exchanges: Scalar, schedule: ServingSchedule, device: Engine) -> Scalar:
     all_of_it = join(*tasks.values())
     longest = fused_time([Operation(all_of_it.compute, all_of_it.memory, exchanges)], schedule.fusion_efficiency)
-    fused = longest + all_of_it.kernels * device.kernel_time
+    return longest + all_of_it.kernels * device.kernel_time
+
+
+def _fused_share(
+    tasks: dict[str, Task], on_dies: dict[str, Task], exchanges: Scalar, sequential: Scalar, schedule: ServingSchedule, device: Engine
+) -> Scalar:
+    """Time with fusion, where it is faster, over the `sequential` time.
+
+    What is fastest one by one need not be so fused: all `on_dies` is the other way.
+    """
+    fused = _fused_time(tasks, exchanges, schedule, device)
+    if on_dies is not tasks:
+        fused = jnp.minimum(fused, _fused_time(on_dies, exchanges, schedule, device))
     return 1 - schedule.fusion * (1 - jnp.minimum(fused / sequential, 1.0))
 
 
@@ -89,14 +101,15 @@ def serving_step(
     """One step of a unit in which every device has `sequences` that decode and `prompts` to read."""
     halves = 1 + pool.two_batches
     batch = batch_of(model, load, deployment, pool, sequences / halves, prompts / halves)
-    tasks = {name: times(task, halves) for name, task in step_tasks(model, load, pool, batch, device).items()}
+    on_dies = {name: times(task, halves) for name, task in step_tasks(model, load, pool, batch, device).items()}
+    tasks = placed(on_dies, device)
     exchanges = {name: halves * t for name, t in step_exchanges(model, load, deployment.schedule, pool, batch, net).items()}
     computing, exchanging = {name: task_time(task, device) for name, task in tasks.items()}, total(exchanges.values())
     busy = total(computing.values())
     visible = exchanging - pool.two_batches * jnp.minimum(exchanging, busy)
     seen = visible / jnp.maximum(exchanging, 1e-30)
     host = deployment.schedule.host_time + 0.0 * busy
-    share = _fused_share(tasks, exchanging, busy + visible, deployment.schedule, device)
+    share = _fused_share(tasks, on_dies, exchanging, busy + visible, deployment.schedule, device)
     breakdown = {name: share * t for name, t in computing.items()} | {name: share * seen * t for name, t in exchanges.items()}
     limits = {name: share * t for name, t in bounds(tasks, device, visible, 0.0 * busy).items()}
     limits["starts"] = limits["starts"] + host

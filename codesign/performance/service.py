@@ -2,7 +2,8 @@
 
 Decode and prompt units are as many as keep each other busy. With r_d tokens/s of a decoding device, r_p prompts/s of a reading
 one and o tokens per answer, a device of the mix serves 1 / (1 / r_p + o / r_d) requests/s. A prompt waits as in a queue with one
-server and steps of equal length: s rho / (2 (1 - rho)), more by the square of the spread of prompts.
+server and steps of equal length: s rho / (2 (1 - rho)), more by the square of the spread of prompts. A group of tp ranks that
+reads less than one prompt per step takes several steps for it.
 """
 
 from typing import NamedTuple
@@ -64,8 +65,8 @@ def service(model: Transformer, load: ServingLoad, deployment: Deployment, clust
     share = 1 - parted * (1 - (load.output / tokens) / (load.output / tokens + 1 / prompts))
     requests = share * tokens / load.output
     token_time = decoding.time / kept
-    apart_time = reading.time * jnp.maximum(1 / prefill.batch, 1.0)
-    mixed_time = decoding.time * jnp.maximum(load.output / (decode.batch * kept), 1.0)
+    apart_time = reading.time * jnp.maximum(1 / (prefill.batch * prefill.tp), 1.0)
+    mixed_time = decoding.time * jnp.maximum(load.output / (decode.batch * decode.tp * kept), 1.0)
     read_time = parted * apart_time + (1 - parted) * mixed_time
     busy = jnp.minimum(load.request_rate / (requests * cluster.devices), BUSIEST)
     wait = read_time * busy / (2 * (1 - busy)) * (1 + load.prompt_spread * load.prompt_spread)

@@ -40,8 +40,8 @@ class Batch(NamedTuple):
     uneven: Scalar
 
 
-def reduced_read(load: ServingLoad, deployment: Deployment, slots: Scalar) -> Scalar:
-    """Share of an expert's bits that is read when `slots` choices fall on it in the mean: 1 - delta rho."""
+def reduced_read(deployment: Deployment, slots: Scalar) -> Scalar:
+    """Share of an expert's bits that is read: 1 - delta rho; `slots` choices fall on every expert in the mean, touched or not."""
     each = low_score_share_per_slot(slots, deployment.low_score_share)
     share = deployment.per_expert * deployment.low_score_share + (1 - deployment.per_expert) * each
     return traffic_factor(deployment.score_reduction, share)
@@ -77,6 +77,6 @@ def batch_of(model: Transformer, load: ServingLoad, deployment: Deployment, pool
         active=touched,
         routed=slots * busiest,
         busiest=busiest,
-        read=reduced_read(load, deployment, slots / jnp.maximum(touched, 1e-30)),
+        read=reduced_read(deployment, unit * model.top_k / jnp.maximum(model.experts + pool.replicas, 1e-30)),
         uneven=1 + _excess(load.context_spread, sequences * pool.tp, groups, schedule),
     )

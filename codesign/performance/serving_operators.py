@@ -44,7 +44,7 @@ def decode_attention(model: Transformer, load: ServingLoad, pool: Pool, batch: B
     exponentials = device.detail * pairs * attention.heads / pool.tp / device.exponential_rate
     traffic = keys * attention.cache_width(pool.tp) * load.cache_element
     compute = jnp.maximum(flops / device.attention_rate, exponentials)
-    return Task(compute, traffic / device.memory_rate, _there(batch.sequences), flops, 0.0 * flops, traffic)
+    return Task(compute, traffic / device.memory_rate, _there(batch.sequences), flops, 0.0 * flops, traffic, 0.0 * traffic)
 
 
 def prompt_attention(model: Transformer, load: ServingLoad, pool: Pool, batch: Batch, device: Engine) -> Task:
@@ -56,13 +56,22 @@ def prompt_attention(model: Transformer, load: ServingLoad, pool: Pool, batch: B
     traffic = rows * attention.core_width(pool.tp) / pool.tp * load.precision.activation
     traffic += batch.prompts * load.prompt * attention.cache_width(pool.tp) * load.cache_element
     compute = jnp.maximum(flops / device.attention_rate, exponentials)
-    return Task(compute, traffic / device.memory_rate, _there(batch.prompts), flops, 0.0 * flops, traffic)
+    return Task(compute, traffic / device.memory_rate, _there(batch.prompts), flops, 0.0 * flops, traffic, 0.0 * traffic)
 
 
-def _feed_forward(model: Transformer, load: ServingLoad, rows: Scalar, width: Scalar, count: Scalar, device: Engine, read: Scalar) -> Task:
-    """Up and down products and the nonlinearity between them: reads (1 + gated) w, writes w."""
-    up = matrix_task(Gemm(rows, model.d_model, (1 + model.gated) * width, count), device, load.precision, read=read)
-    down = matrix_task(Gemm(rows, width, model.d_model, count), device, load.precision, read=read)
+def _feed_forward(
+    model: Transformer,
+    load: ServingLoad,
+    rows: Scalar,
+    width: Scalar,
+    count: Scalar,
+    device: Engine,
+    read: Scalar,
+    held: Scalar | None = None,
+) -> Task:
+    """Up and down products and the nonlinearity between them: reads (1 + gated) w, writes w; `held` as in `matrix_task`."""
+    up = matrix_task(Gemm(rows, model.d_model, (1 + model.gated) * width, count), device, load.precision, read=read, held=held)
+    down = matrix_task(Gemm(rows, width, model.d_model, count), device, load.precision, read=read, held=held)
     between = stream_task(rows * count * width * (2 + model.gated) * load.precision.activation, device)
     return join(up, between, down)
 
@@ -76,7 +85,8 @@ def dense_network(model: Transformer, load: ServingLoad, pool: Pool, batch: Batc
 def routed_experts(model: Transformer, load: ServingLoad, pool: Pool, batch: Batch, device: Engine) -> Task:
     """The experts of one layer that are touched, on the busiest rank."""
     rows = batch.routed / jnp.maximum(batch.active, 1e-30)
-    return _feed_forward(model, load, rows, model.d_expert / pool.etp, batch.active, device, batch.read)
+    held = (model.experts + pool.replicas) / pool.ep
+    return _feed_forward(model, load, rows, model.d_expert / pool.etp, batch.active, device, batch.read, held)
 
 
 def shared_experts_and_router(model: Transformer, load: ServingLoad, pool: Pool, batch: Batch, device: Engine) -> Task:

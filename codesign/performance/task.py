@@ -8,13 +8,17 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from codesign.fields import Scalar, total
+from codesign.performance.array_matrix import array_compute_time
 from codesign.performance.matrix import Gemm, compute_time
 from codesign.performance.roofline import Engine, kernel_time
 from codesign.workload.precision import Precision
 
 
 class Task(NamedTuple):
-    """Seconds of computing and of streaming, kernels started, FLOPs in 16 bits and in 8 (two of 4 bits count as one), bytes."""
+    """Seconds of computing and of streaming, kernels started, FLOPs in 16 bits and in 8 (two of 4 bits count as one), bytes.
+
+    `near_bytes` are those of `memory_bytes` that stay near the memory.
+    """
 
     compute: Scalar
     memory: Scalar
@@ -22,6 +26,7 @@ class Task(NamedTuple):
     flops: Scalar
     flops_8bit: Scalar
     memory_bytes: Scalar
+    near_bytes: Scalar
 
 
 def join(*tasks: Task) -> Task:
@@ -39,9 +44,20 @@ def task_time(task: Task, device: Engine) -> Scalar:
     return kernel_time(task.compute, task.memory, task.kernels, device)
 
 
-def matrix_task(gemm: Gemm, device: Engine, precision: Precision, narrow: float = 1.0, read: Scalar | float = 1.0) -> Task:
+def _compute_time(gemm: Gemm, device: Engine, rate: Scalar, held: Scalar | None) -> Scalar:
+    """Seconds of computing on the tiles of processors, or on systolic arrays where the die has them."""
+    tiled = compute_time(gemm, device, rate)
+    if device.array is None:
+        return tiled
+    return jnp.where(device.array.rows > 0, array_compute_time(gemm, device, device.array, rate, held), tiled)
+
+
+def matrix_task(
+    gemm: Gemm, device: Engine, precision: Precision, narrow: float = 1.0, read: Scalar | float = 1.0, held: Scalar | None = None
+) -> Task:
     """One matrix product, in the formats of the run or (`narrow` 0) in 16 bits; `read` is the share of the weights' bits that is read.
 
+    `held` matrices, of which those of the product are touched, get rows by chance; `None` where all rows meet all matrices.
     Operands in the format of the product, result in that of activations; activations are cast first where the format needs it.
     """
     entry = narrow * precision.operand + (1 - narrow) * precision.activation
@@ -53,16 +69,17 @@ def matrix_task(gemm: Gemm, device: Engine, precision: Precision, narrow: float 
     flops = 2 * rows * gemm.depth * gemm.columns
     eight, four = narrow * precision.share_8bit, narrow * precision.share_4bit
     return Task(
-        compute=compute_time(gemm, device, device.narrow_rate if narrow else device.wide_rate),
+        compute=_compute_time(gemm, device, device.narrow_rate if narrow else device.wide_rate, held),
         memory=traffic / device.memory_rate,
         kernels=jnp.minimum(gemm.matrices, 1.0) * gemm.kernels,
         flops=(1 - eight - four) * flops,
         flops_8bit=(eight + 0.5 * four) * flops,
         memory_bytes=traffic,
+        near_bytes=jnp.zeros_like(traffic),
     )
 
 
 def stream_task(traffic: Scalar, device: Engine, kernels: float = 1.0) -> Task:
     """Elementwise operators bound by memory: `traffic` bytes read and written by `kernels` kernels."""
     nothing = jnp.zeros_like(traffic)
-    return Task(nothing, traffic / device.memory_rate, kernels * jnp.minimum(traffic, 1.0), nothing, nothing, traffic)
+    return Task(nothing, traffic / device.memory_rate, kernels * jnp.minimum(traffic, 1.0), nothing, nothing, traffic, nothing)

@@ -1,0 +1,33 @@
+"""Does a study ask only for metrics that its base point has: those of training where it trains, those of serving where it serves?"""
+
+import dataclasses
+
+from codesign.config.document import Document
+from codesign.config.problems import Problem
+from codesign.metrics import Metrics
+
+TRAINING = frozenset({
+    "step_time", "time_to_train", "energy_per_step", "energy_to_train", "facility_power", "tokens_per_second", "model_utilisation",
+    "resident_bytes", "ranks",
+})  # fmt: skip
+SERVING = frozenset(f.name for f in dataclasses.fields(Metrics) if f.default is None) - TRAINING
+"""Of the metrics that can be absent, all others are those of serving."""
+
+
+def absent_metrics(document: Document) -> list[Problem]:
+    """Objectives and limits whose metric the design of a study does not have; a file that lays out nothing is told elsewhere."""
+    data = document.data
+    there = {name for name in ("mapping", "deployment", "serving") if name in data}
+    objectives, limits = data.get("objectives"), data.get("limits")
+    asked = [(("objectives",), str(name)) for name in objectives] if isinstance(objectives, list) else []
+    asked += [(("limits", name), name) for name in limits] if isinstance(limits, dict) else []
+    return [document.problem(key, f"'{name}' {needs}") for key, name in asked if (needs := _needs(name, there))]
+
+
+def _needs(metric: str, there: set[str]) -> str:
+    """What a design with the tables `there` lacks to have the metric, in words."""
+    if metric in TRAINING and there and "mapping" not in there:
+        return "is that of training: it needs [mapping]"
+    if metric in SERVING and there and not there & {"deployment", "serving"}:
+        return "is that of serving: it needs [deployment] and serving"
+    return ""
