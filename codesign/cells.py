@@ -31,6 +31,8 @@ DEMAND = (
 )
 """Numbers that the traffic of a study sets in every cell."""
 
+UNIT = "deployment.decode.ep"
+
 
 class NoLegalMapping(Exception):
     """No combination of the listed degrees is legal; says which rules bar how many."""
@@ -71,6 +73,8 @@ def legal_columns(file: StudyFile, design: Design, workload: Workload) -> dict[s
         text = "; ".join(f"{rule}: bars {count} of {total}" for count, rule in barred if count)
         raise NoLegalMapping(f"no legal mapping among {total} combinations: {text}")
     filled = {} if design.mapping is None else {"mapping.dp": degrees_of(columns, design, workload)["dp"][allowed]}
+    if not columns and not filled:  # the one cell of a study in which nothing is chosen needs a number to stand for it
+        filled = {UNIT: column(UNIT, columns, design, workload)}
     return {path: values[allowed] for path, values in columns.items()} | filled
 
 

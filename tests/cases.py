@@ -29,6 +29,15 @@ from codesign.units import unit_factor
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"
 STUDIES, DESIGNS = (sorted(p.stem for p in (CONFIGS / kind).glob("*.toml")) for kind in ("studies", "designs"))
+
+
+def lays(kind: str, name: str, table: str) -> bool:
+    """Does a file lay work of that kind over its cluster: "mapping" or "deployment"?"""
+    return table in tomllib.loads((CONFIGS / kind / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+TRAINING_STUDIES = [name for name in STUDIES if lays("studies", name, "mapping")]
+"""Studies of clusters that train; some serve too."""
 WORKLOADS = workload_names(CONFIGS / "workloads")
 """Every workload, alone in a file or a variant."""
 STRUCTURES = (
@@ -56,9 +65,10 @@ def _references(study: str) -> list[str]:
     return [f"{study}/{entry['name']}" for entry in data.get("reference", [])]
 
 
-BASES = [*HAND_MADE, *STUDIES]
-"""Designs with their workloads: hand-made ones and the base of every study."""
-POINTS = [*BASES, *(name for study in STUDIES for name in _references(study)), *(f"designs/{name}" for name in DESIGNS)]
+BASES = [*HAND_MADE, *TRAINING_STUDIES]
+"""Designs that train, with their workloads: hand-made ones and the base of every study."""
+TRAINING_DESIGNS = [f"designs/{name}" for name in DESIGNS if lays("designs", name, "mapping")]
+POINTS = [*BASES, *(name for study in TRAINING_STUDIES for name in _references(study)), *TRAINING_DESIGNS]
 """The bases, the references of every study, and every shipped design."""
 
 RESOURCES = {

@@ -17,12 +17,13 @@ LAYERS = (
     {"hardware", "workload", "metrics"},
     {"topology"}, {"mapping", "cluster"},
     {"objectives", "constraints", "performance", "physical", "design", "pareto"},
+    {"serving_metrics"},
     {"evaluate", "search"},
-    {"sensitivity"},
-    {"config", "study", "cells", "explain", "validate", "report", "api", "engine", "commands", "cli", ""},
+    {"sensitivity", "decode_batches"},
+    {"config", "legal", "study", "cells", "explain", "validate", "report", "api", "engine", "commands", "cli", ""},
 )  # fmt: skip
 RANK = {name: number for number, layer in enumerate(LAYERS) for name in layer}
-DOORS = {"config", "study", "cells", "explain", "validate", "report", "api", "engine", "commands", "cli", ""}
+DOORS = {"config", "legal", "study", "cells", "explain", "validate", "report", "api", "engine", "commands", "cli", ""}
 READERS_AND_WRITERS = {"config", "report"}
 CORE_IMPORTS = {"jax", "equinox", "optax", "numpy"}
 OUTPUT_MODULES = {"os", "io", "pathlib", "shutil", "tempfile", "pickle", "csv", "sqlite3", "socket", "subprocess", "urllib"}

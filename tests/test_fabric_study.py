@@ -20,7 +20,6 @@ from codesign.config.catalogue import SHIPPED, load_catalogue
 from codesign.config.schema import snake
 from codesign.evaluate import evaluate
 from codesign.fields import quantities
-from codesign.metrics import Metrics
 from codesign.report.folder import read_run
 from codesign.report.rebuild import design_of
 from codesign.report.run import Run, _resolved
@@ -244,7 +243,7 @@ def test_every_row_is_rebuilt_as_it_was_evaluated(run):
     with jax.enable_x64(True):
         pairs = [design_of(read, row) for row in range(read.size)]
         metrics = tree.evaluate_all(lambda pair: evaluate(*pair), pairs)
-    for name, declared in quantities(Metrics).items():
+    for name, declared in quantities(metrics).items():
         again = [to_unit(value, declared.unit) for value in np.broadcast_to(getattr(metrics, name), read.size)]
         assert again == pytest.approx(read.columns[name], rel=1e-9), name
     for name, term in metrics.breakdown.items():

@@ -71,7 +71,7 @@ def test_divides_is_exact_for_whole_numbers(whole):
     assert divides(parts, whole).tolist() == [whole % part == 0 and part <= whole for part in parts]
 
 
-@pytest.mark.parametrize("name", cases.STUDIES)
+@pytest.mark.parametrize("name", cases.TRAINING_STUDIES)
 def test_every_cell_of_a_study_uses_its_devices_in_legal_groups(name):
     study = cases.study(name)
     column = {path.removeprefix("mapping."): values for path, values in study.columns.items()}

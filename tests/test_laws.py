@@ -61,9 +61,9 @@ def test_parts_add_up_and_everything_is_finite(any_point):
     for name, value in (metrics.breakdown | metrics.memory_parts | {n: getattr(metrics, n) for n in quantities(metrics)}).items():
         assert np.isfinite(value), name
         assert value >= 0, name
-    assert all(getattr(metrics, name) > 0 for name in OBJECTIVES)
+    assert all(getattr(metrics, name) > 0 for name in OBJECTIVES if getattr(metrics, name) is not None)
     assert 0 < metrics.model_utilisation < 1
-    assert {record.name for record in records(metrics)} == set(CONSTRAINTS)
+    assert {record.name for record in records(metrics)} == {row.name for row in CONSTRAINTS.values() if row.demand in quantities(metrics)}
 
 
 @pytest.mark.parametrize("pod", ["one device", "whole cluster"])

@@ -4,7 +4,7 @@ import cases
 import numpy as np
 import pytest
 
-from codesign.cells import DEGREES, POD
+from codesign.legal import DEGREES, POD, groups_of
 from codesign.mapping.lattice import exact_pods
 from codesign.study import lean, make_exact_evaluation
 
@@ -49,9 +49,9 @@ def test_rounding_gives_whole_steps_and_exact_pods(name):
         if free.step:
             np.testing.assert_allclose(rounded[row] / free.step, np.round(rounded[row] / free.step), rtol=1e-9)
         if free.path == POD:
-            tp, ep, etp = (study.columns[f"mapping.{n}"][cell] for n in ("tp", "ep", "etp"))
-            assert np.all(rounded[row] % tp == 0)
-            assert np.all((rounded[row] % (ep * etp) == 0) | ((ep * etp) % rounded[row] == 0))
+            for block, spread in groups_of(study.columns, study.design, study.workload):
+                assert np.all(rounded[row] % block[cell] == 0)
+                assert np.all((rounded[row] % spread[cell] == 0) | (spread[cell] % rounded[row] == 0))
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -73,7 +73,7 @@ def test_lean_designs_are_no_worse_and_no_larger(name):
     assert np.all(broken <= 0)
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", cases.TRAINING_STUDIES)
 def test_cells_are_legal_and_use_every_device(name):
     study = cases.study(name)
     degrees = {n: study.columns.get(f"mapping.{n}", float(getattr(study.design.mapping, n))) for n in DEGREES}

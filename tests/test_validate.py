@@ -124,7 +124,7 @@ def test_every_bar_is_met_but_the_one_that_the_readme_names():
         assert len(d["rows"]) == d["n"]
         assert all(math.isfinite(r["predicted"]) and r["error"] == pytest.approx(r["predicted"] / r["measured"] - 1) for r in d["rows"])
     counted = sum(len(d["left_out"]) for d in data["datasets"])
-    assert counted == 16 + 71 + 9 + 14
+    assert counted == 16 + 71 + 4 + 14
 
 
 def test_the_command_prints_tables_and_writes_a_page(tmp_path):

@@ -23,7 +23,7 @@ WORST = 5
 def run_validate(paths: list[Path], out: Path | None, as_json: bool) -> int:
     """Print predicted against measured for every table."""
     tables = read_tables(paths or shipped_tables())
-    say(f"{sum(len(t.runs) + len(t.kernels) for t in tables)} measured rows in {len(tables)} tables")
+    say(f"{sum(len(t.runs) + len(t.kernels) + len(t.serving) for t in tables)} measured rows in {len(tables)} tables")
     found = datasets(tables)
     peers = peers_beside(found, [peer for t in tables for peer in t.peers])
     bars = judged(shipped_bars(), found, shipped_calibrations())

@@ -17,14 +17,19 @@ SERVING = frozenset(f.name for f in dataclasses.fields(Metrics) if f.default is 
 def absent_metrics(document: Document) -> list[Problem]:
     """Objectives and limits whose metric the design of a study does not have; a file that lays out nothing is told elsewhere."""
     data = document.data
-    there = {name for name in ("mapping", "deployment", "serving") if name in data}
+    there = frozenset(str(name) for name in ("mapping", "deployment", "serving") if name in data)
     objectives, limits = data.get("objectives"), data.get("limits")
-    asked = [(("objectives",), str(name)) for name in objectives] if isinstance(objectives, list) else []
-    asked += [(("limits", name), name) for name in limits] if isinstance(limits, dict) else []
-    return [document.problem(key, f"'{name}' {needs}") for key, name in asked if (needs := _needs(name, there))]
+    asked = [("objectives", str(name)) for name in objectives] if isinstance(objectives, list) else []
+    asked += [("limits", str(name)) for name in limits] if isinstance(limits, dict) else []
+    found = []
+    for table, name in asked:
+        key = (table, name) if table == "limits" else (table,)
+        if needs := _needs(name, there):
+            found.append(document.problem(key, f"'{name}' {needs}"))
+    return found
 
 
-def _needs(metric: str, there: set[str]) -> str:
+def _needs(metric: str, there: frozenset[str]) -> str:
     """What a design with the tables `there` lacks to have the metric, in words."""
     if metric in TRAINING and there and "mapping" not in there:
         return "is that of training: it needs [mapping]"

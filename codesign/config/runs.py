@@ -1,17 +1,18 @@
 """Which measured runs does a CSV file hold, and what is wrong with it?
 
-A file is told by its columns: training runs, MoE kernels, peers' accuracies, or tables that
+A file is told by its columns: training runs, serving units, MoE kernels, peers' accuracies, or tables that
 are known but not predicted. Every problem is told with file and row; a row that is sound but
 cannot be predicted is kept with the reason.
 """
 
-import csv
 import math
 from pathlib import Path
 from typing import NamedTuple
 
 from codesign.config.catalogue import SHIPPED, load_catalogue
+from codesign.config.csv_rows import CsvRow, read_rows
 from codesign.config.problems import ConfigError, Problem, nearest, shown_path
+from codesign.config.serving_runs import SERVING, ServingRun, serving_run
 from codesign.config.workloads import workload_names
 
 TRAINING = (
@@ -25,8 +26,8 @@ KERNELS = (
 PEERS = (
     "dataset", "peer", "n", "mape", "median_ape", "max_ape", "spearman", "source",
 )  # fmt: skip
+SCHEMAS = {"training": TRAINING, "serving": SERVING, "kernels": KERNELS, "peers": PEERS}
 OTHERS = {
-    "phase": "serving is not predicted yet",
     "fabric": "a normalised packet simulation, compared by experiments/mixnet.py",
     "n_layers": "a table of models, not of runs",
     "gpus_per_scaleup_domain": "a table of systems, not of runs",
@@ -105,40 +106,8 @@ class Table(NamedTuple):
     runs: tuple[Run, ...] = ()
     kernels: tuple[Kernel, ...] = ()
     peers: tuple[Peer, ...] = ()
+    serving: tuple[ServingRun, ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
-
-
-class _Row:
-    """One line of a file, its problems collected."""
-
-    def __init__(self, path: Path, line: int, cells: dict[str, str]) -> None:
-        self.path, self.line, self.cells, self.problems = path, line, cells, list[Problem]()
-
-    def tell(self, column: str, message: str) -> None:
-        name = self.cells.get("name", "")
-        self.problems.append(Problem(shown_path(self.path), self.line, f"{name}.{column}" if name else column, message))
-
-    def number(self, column: str, *, whole: bool = False, optional: bool = False, least: float = 0.0) -> float | None:
-        text = (self.cells.get(column) or "").strip()
-        if not text:
-            if not optional:
-                self.tell(column, "this cell is empty; expected a number")
-            return None
-        try:
-            value = float(text)
-        except ValueError:
-            self.tell(column, f"expected a number, got '{text}'")
-            return None
-        if not math.isfinite(value) or value < least or (whole and value != round(value)):
-            self.tell(column, f"expected a {'whole number' if whole else 'number'} from {least:g} on, got '{text}'")
-            return None
-        return value
-
-    def known(self, column: str, names: list[str], kind: str) -> str:
-        text = (self.cells.get(column) or "").strip()
-        if text not in names:
-            self.tell(column, f"unknown {kind} '{text}'" + nearest(text, names))
-        return text
 
 
 def _names() -> dict[str, list[str]]:
@@ -152,7 +121,7 @@ def _names() -> dict[str, list[str]]:
     }
 
 
-def _contradictions(row: _Row, counts: dict[str, float | None]) -> None:
+def _contradictions(row: CsvRow, counts: dict[str, float | None]) -> None:
     """Degrees that do not fit one another; what is not stated or not sound is not compared."""
     known = {name: value for name, value in counts.items() if value is not None}
     if not known.keys() >= {"dp", "tp", "pp", "cp"}:
@@ -168,7 +137,7 @@ def _contradictions(row: _Row, counts: dict[str, float | None]) -> None:
         row.tell("ep", f"ep x etp = {spread:g} does not divide dp tp cp = {dp * tp * cp:g}")
 
 
-def _run(row: _Row, names: dict[str, list[str]]) -> Run:
+def _run(row: CsvRow, names: dict[str, list[str]]) -> Run:
     counts = {c: row.number(c, whole=True, least=1.0, optional=c in OPTIONAL_COUNTS) for c in COUNTS}
     _contradictions(row, counts)
     metric = row.known("metric", list(UNITS), "metric")
@@ -198,50 +167,37 @@ def _run(row: _Row, names: dict[str, list[str]]) -> Run:
     )
 
 
-def _kernel(row: _Row, names: dict[str, list[str]]) -> Kernel:
+def _kernel(row: CsvRow, names: dict[str, list[str]]) -> Kernel:
     values = {c: row.number(c, whole=c != "latency_s", least=1e-12 if c == "latency_s" else 1.0) or math.nan for c in KERNELS[:-1]}
     system = row.known("system", names["system"], "system") if "system" in row.cells else "dgx_h100"
     return Kernel(system, *values.values())
 
 
-def _peer(row: _Row) -> Peer:
+def _peer(row: CsvRow) -> Peer:
     figures = [row.number(c, optional=True) for c in ("mape", "max_ape", "spearman")]
     mape, largest, spearman = (math.nan if f is None else f for f in figures)
     return Peer(row.cells["dataset"], row.cells["peer"], row.cells["n"], mape, largest, spearman, row.cells["source"])
 
 
-def _read(path: Path) -> tuple[list[str], list[_Row], list[Problem]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        reader = csv.reader(text.splitlines(), strict=True)
-        lines = [(reader.line_num, cells) for cells in reader if cells]
-    except FileNotFoundError:
-        siblings = [p.name for p in path.parent.glob("*.csv")] if path.parent.is_dir() else []
-        return [], [], [Problem(shown_path(path), 0, "", "no such file" + nearest(path.name, siblings))]
-    except (OSError, ValueError, csv.Error) as error:
-        return [], [], [Problem(shown_path(path), 0, "", f"cannot be read as CSV: {error}")]
-    if not lines:
-        return [], [], [Problem(shown_path(path), 1, "", "empty; expected a header line")]
-    header = [cell.strip() for cell in lines[0][1]]
-    problems = [
-        Problem(shown_path(path), line, "", f"{len(cells)} cells under {len(header)} columns")
-        for line, cells in lines[1:] if len(cells) != len(header)
-    ]  # fmt: skip
-    rows = [_Row(path, line, dict(zip(header, cells, strict=True))) for line, cells in lines[1:] if len(cells) == len(header)]
-    return header, rows, problems
-
-
 def _kind(header: list[str]) -> str:
     """The schema whose columns the header shares most of."""
-    schemas = {"training": TRAINING, "kernels": KERNELS, "peers": PEERS}
     if any(column in header for column in OTHERS):
         return "others"
-    return max(schemas, key=lambda name: len(set(schemas[name]) & set(header)))
+    return max(SCHEMAS, key=lambda name: len(set(SCHEMAS[name]) & set(header)))
+
+
+def _take_names(path: Path, rows: list[CsvRow], taken: dict[str, str]) -> None:
+    """Every row has a name of its own, over all files."""
+    for row in rows:
+        name = row.text("name")
+        if not name or name in taken:
+            row.tell("name", f"used before in {taken[name]}" if name else "a row needs a name")
+        taken[name] = f"{shown_path(path)}:{row.line}"
 
 
 def read_table(path: Path, taken: dict[str, str]) -> tuple[Table, list[Problem]]:
     """One file and its problems; `taken` are the names of rows read before, with their file."""
-    header, rows, problems = _read(path)
+    header, rows, problems = read_rows(path)
     if problems and not header:
         return Table(path.stem), problems
     kind = _kind(header)
@@ -249,7 +205,7 @@ def read_table(path: Path, taken: dict[str, str]) -> tuple[Table, list[Problem]]
         reason = next(text for column, text in OTHERS.items() if column in header)
         left = tuple((r.cells.get("name") or r.cells.get("id") or str(r.line), reason) for r in rows)
         return Table(path.stem, left_out=left), problems
-    needed = {"training": TRAINING, "kernels": KERNELS, "peers": PEERS}[kind]
+    needed = SCHEMAS[kind]
     missing = [column for column in needed if column not in header]
     unknown = [column for column in header if column not in (*needed, "stack", "system")]
     problems += [Problem(shown_path(path), 1, c, "this column is missing") for c in missing]
@@ -258,13 +214,12 @@ def read_table(path: Path, taken: dict[str, str]) -> tuple[Table, list[Problem]]
         return Table(path.stem), problems
     names = _names()
     table = Table(path.stem)
+    if kind in ("training", "serving"):
+        _take_names(path, rows, taken)
     if kind == "training":
-        for row in rows:
-            name = row.cells["name"].strip()
-            if not name or name in taken:
-                row.tell("name", f"used before in {taken[name]}" if name else "a row needs a name")
-            taken[name] = f"{shown_path(path)}:{row.line}"
         table = table._replace(runs=tuple(_run(row, names) for row in rows))
+    elif kind == "serving":
+        table = table._replace(serving=tuple(serving_run(row, names["model"], names["system"]) for row in rows))
     elif kind == "kernels":
         table = table._replace(kernels=tuple(_kernel(row, names) for row in rows))
     else:

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from codesign.config.runs import UNITS, Kernel, Peer, Table
+from codesign.config.serving_runs import SERVING_UNITS, ServingRun
 from codesign.validate.cases import row_of, system_of
 from codesign.validate.errors import spearman, summary
 from codesign.validate.kernels import moe_layer_time, shapes_of
 from codesign.validate.predict import Prediction, predict
+from codesign.validate.serving import ServingPrediction, predict_serving
 
 CAUSES = ("n_gpus", "tp", "pp", "micro_batch")
 """What residuals are drawn against, where a run states it."""
@@ -67,6 +69,24 @@ def kernel_rows(kernels: Sequence[Kernel]) -> list[dict[str, Any]]:
     return [row | {"error": row["predicted"] / row["measured"] - 1} for row in rows]
 
 
+def _serving_row(p: ServingPrediction) -> dict[str, Any]:
+    error = p.predicted / p.run.value - 1
+    found = {"name": p.run.name, "model": p.run.model, "measured": p.run.value, "predicted": p.predicted, "error": error}
+    found |= {"n_gpus": p.run.devices} if p.run.devices is not None else {}
+    found |= {"choice": p.choice, "low": p.low, "high": p.high} if p.choice else {}
+    return found | ({} if p.fits else {"warning": "more memory than the machine has"})
+
+
+def serving_datasets(name: str, runs: Sequence[ServingRun]) -> list[dict[str, Any]]:
+    """One data set per metric of serving, as only figures of one unit can be summed up."""
+    done, left_out = predict_serving(runs)
+    metrics = list(dict.fromkeys(p.run.metric for p in done))
+    found = [
+        dataset(f"{name} {metric}", SERVING_UNITS[metric], [_serving_row(p) for p in done if p.run.metric == metric]) for metric in metrics
+    ]
+    return found + ([dataset(name, "", [], left_out)] if left_out else [])
+
+
 def datasets(tables: Sequence[Table]) -> list[dict[str, Any]]:
     """One data set per table and metric; memory by part is also summed up in one."""
     predictions = iter(predict([run for table in tables for run in table.runs]))
@@ -81,6 +101,8 @@ def datasets(tables: Sequence[Table]) -> list[dict[str, Any]]:
             found.append(dataset(f"{table.name} memory", "GiB", [_row(p) for p in mine if p.run.metric in MEMORY]))
         if table.kernels:
             found.append(dataset(table.name, "s", kernel_rows(table.kernels)))
+        if table.serving:
+            found += serving_datasets(table.name, table.serving)
         if table.left_out:
             found.append(dataset(table.name, "", [], table.left_out))
     return found
