@@ -25,6 +25,8 @@ RULES_THAT_LENGTHEN = {
     "expert_imbalance", "attention_share",
 }  # fmt: skip
 SHARES_ONLY = {"test_and_assembly", "price_over_cost", "power_usage_effectiveness", "edge_utilisation", "usable_capacity"}
+COOL_MEMORY = {"cluster.device.package.cooling.refresh_temperature": 200 * unit_factor("degC")[0]}
+"""Memory that is never refreshed twice as often: else all that warms it moves every step."""
 NO_LATENCY = dict.fromkeys(
     (
         "cluster.pod.network.switch.latency", "cluster.pod.network.hop_latency", "cluster.fabric.switch.latency",
@@ -125,6 +127,8 @@ def _expected_signs(path, declared):
         return -1, None, None
     if powers[SECONDS] > 0 or name in RULES_THAT_LENGTHEN:
         return +1, +1, 0
+    if name == "refresh_temperature":
+        return -1, None, 0
     if name == "oversubscription":
         return +1, None, -1
     if powers[BYTES] or ".precision." in path:
@@ -136,6 +140,7 @@ def _expected_signs(path, declared):
 
 def _against_its_kind(point):
     """The constants that move a metric the way their kind does not."""
+    point = changed(point, COOL_MEMORY)
     steps = cases.steps(point, 0.2)
     low = {path: max(value - step, declared.low) for path, (declared, value, step) in steps.items()}
     high = {path: min(value + step, declared.high) for path, (declared, value, step) in steps.items()}
