@@ -65,8 +65,8 @@ def _references(study: str) -> list[str]:
     return [f"{study}/{entry['name']}" for entry in data.get("reference", [])]
 
 
-BASES = [*HAND_MADE, *TRAINING_STUDIES]
-"""Designs that train, with their workloads: hand-made ones and the base of every study."""
+BASES = [*HAND_MADE, *(name for name in TRAINING_STUDIES if not lays("studies", name, "deployment"))]
+"""Designs that only train, with their workloads: hand-made ones and the bases of studies."""
 TRAINING_DESIGNS = [f"designs/{name}" for name in DESIGNS if lays("designs", name, "mapping")]
 POINTS = [*BASES, *(name for study in TRAINING_STUDIES for name in _references(study)), *TRAINING_DESIGNS]
 """The bases, the references of every study, and every shipped design."""

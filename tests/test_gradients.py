@@ -96,8 +96,13 @@ def test_elasticities_are_scaled_slopes_and_ranked():
     assert found["facility_power"]["cluster.device.scale_up.link.energy_serdes"] == 0
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("name", STUDIES)
+DOUBLE = ("mixnet",)
+"""Studies also taken in double precision: the search works in single precision, and every sample costs up to a minute."""
+WHOLE = [name for name in STUDIES if name != "train_and_serve"]
+"""All studies but one whose two halves are those of others."""
+
+
+@pytest.mark.parametrize(("name", "dtype"), [*((name, "float32") for name in WHOLE), *((name, "float64") for name in DOUBLE)])
 def test_gradients_are_finite_at_the_corners_of_every_box(name, dtype):
     sample = cases.search_sample(name, dtype)
     for kind, values in sample.items():
@@ -164,7 +169,7 @@ def test_a_group_of_one_has_finite_slopes(degree):
     assert slope != 0
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", DOUBLE)
 def test_single_precision_is_close_to_double(name):
     single, double = (cases.search_sample(name, dtype) for dtype in ("float32", "float64"))
     np.testing.assert_allclose(single["violations"], double["violations"], atol=1e-5, rtol=0)
