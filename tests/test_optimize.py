@@ -14,7 +14,6 @@ import codesign
 from codesign import tree
 from codesign.evaluate import evaluate
 from codesign.fields import quantities
-from codesign.metrics import Metrics
 from codesign.report.folder import read_run
 from codesign.report.rebuild import design_of
 from codesign.report.run import FILES
@@ -70,7 +69,7 @@ def test_rebuilt_designs_have_the_metrics_of_their_rows(run):
         rows = range(0, run.size, 5)
         pairs = [design_of(run, i) for i in rows]
         metrics = evaluate(tree.stack([d for d, _ in pairs]), tree.stack([w for _, w in pairs]))
-    for name, declared in quantities(Metrics).items():
+    for name, declared in quantities(metrics).items():
         again = np.broadcast_to(np.asarray(getattr(metrics, name)), len(rows))
         assert [to_unit(v, declared.unit) for v in again] == pytest.approx([run.columns[name][i] for i in rows], rel=1e-9), name
     for name, term in metrics.breakdown.items():
