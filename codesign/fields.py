@@ -22,6 +22,7 @@ Scalar = jax.Array
 
 METADATA_KEY = "quantity"
 DESIGNS_KEY = "designs"
+WORK_KEY = "work"
 
 
 def total(parts: Iterable[Scalar]) -> Scalar:
@@ -51,15 +52,23 @@ def as_float(value: Any) -> Any:
 
 
 def quantity(
-    unit: str, doc: str, *, low: float = 0.0, high: float = float("inf"), whole: bool = False, default: Any = dataclasses.MISSING
+    unit: str,
+    doc: str,
+    *,
+    low: float = 0.0,
+    high: float = float("inf"),
+    whole: bool = False,
+    default: Any = dataclasses.MISSING,
+    work: str = "",
 ) -> Any:
     """A float array field with `unit`, bounds `low` and `high` (in `unit`) and meaning `doc`.
 
     `whole` says that only whole numbers can be built (stacks, ports, degrees). `default`,
-    like the bounds, is in `unit`; only dimensionless fields have one other than 0.
+    like the bounds, is in `unit`; only dimensionless fields have one other than 0. `work` names what
+    a result is of that is not there without it.
     """
     factor, _ = unit_factor(unit)
-    metadata = {METADATA_KEY: Quantity(unit, low * factor, high * factor, doc, whole)}
+    metadata = {METADATA_KEY: Quantity(unit, low * factor, high * factor, doc, whole), WORK_KEY: work}
     if default is dataclasses.MISSING:
         return eqx.field(converter=as_float, metadata=metadata, kw_only=True)
     return eqx.field(converter=as_float, metadata=metadata, kw_only=True, default=default)
@@ -73,6 +82,11 @@ def part(*designs: type) -> Any:
 def designs_of(field: dataclasses.Field) -> tuple[type, ...]:
     """The classes that may stand in the place of a part until it is built."""
     return tuple(field.metadata.get(DESIGNS_KEY, ()))
+
+
+def of_work(cls: type, work: str) -> frozenset[str]:
+    """The fields of a Module class that are results of that work alone."""
+    return frozenset(field.name for field in dataclasses.fields(cls) if field.metadata.get(WORK_KEY) == work)
 
 
 def quantities(module: Any) -> dict[str, Quantity]:

@@ -9,10 +9,17 @@ import equinox as eqx
 
 from codesign.fields import Scalar, quantity
 
+TRAINING, SERVING = "training", "serving"
 
-def where_known(unit: str, doc: str) -> Any:
-    """A metric that is `None` where nothing of the kind is asked: of training, or of serving."""
-    return quantity(unit, doc, default=None)
+
+def of_training(unit: str, doc: str) -> Any:
+    """A metric that is `None` where nothing is trained."""
+    return quantity(unit, doc, default=None, work=TRAINING)
+
+
+def of_serving(unit: str, doc: str) -> Any:
+    """A metric that is `None` where nothing is served."""
+    return quantity(unit, doc, default=None, work=SERVING)
 
 
 class Metrics(eqx.Module):
@@ -30,10 +37,10 @@ class Metrics(eqx.Module):
     prefill_parts: dict[str, Scalar]
     decode_bounds: dict[str, Scalar]
     floor_bounds: dict[str, Scalar]
-    step_time: Scalar = where_known("s", "one optimiser step")
-    time_to_train: Scalar = where_known("day", "the whole run, without failures")
-    energy_per_step: Scalar = where_known("MJ", "one optimiser step, whole cluster, at the meter")
-    energy_to_train: Scalar = where_known("GWh", "the whole run, whole cluster, at the meter")
+    step_time: Scalar = of_training("s", "one optimiser step")
+    time_to_train: Scalar = of_training("day", "the whole run, without failures")
+    energy_per_step: Scalar = of_training("MJ", "one optimiser step, whole cluster, at the meter")
+    energy_to_train: Scalar = of_training("GWh", "the whole run, whole cluster, at the meter")
     capital_cost: Scalar = quantity("M$", "devices at market price, networks, hosts")
     manufacturing_cost: Scalar = quantity("M$", "devices at manufacturing cost, networks, hosts")
     network_cost: Scalar = quantity("M$", "scale-up and scale-out networks")
@@ -48,34 +55,34 @@ class Metrics(eqx.Module):
     network_power: Scalar = quantity("MW", "scale-up and scale-out networks, links at full rate")
     fabric_power: Scalar = quantity("MW", "scale-out network, interface cards included")
     bisection: Scalar = quantity("GB/s", "scale-out bandwidth per device and direction over the worst cut into halves")
-    facility_power: Scalar = where_known("MW", "mean power during training, at the meter")
-    tokens_per_second: Scalar = where_known("1", "tokens per second and device")
-    model_utilisation: Scalar = where_known("1", "model FLOPs without recomputation over the 16-bit peak")
-    resident_bytes: Scalar = where_known("GB", "memory in use on the fullest device")
-    time_per_output_token: Scalar = where_known("ms", "mean time between tokens of one sequence")
-    time_to_first_token: Scalar = where_known("s", "waiting, reading the prompt, handing its keys and values over, first decode step")
-    lowest_time_per_output_token: Scalar = where_known("ms", "time per output token with one sequence per attention group")
-    time_per_output_token_limit: Scalar = where_known("ms", "largest allowed time per output token")
-    time_to_first_token_limit: Scalar = where_known("s", "largest allowed time to first token")
-    decode_step_time: Scalar = where_known("ms", "one step of a decode unit")
-    prefill_step_time: Scalar = where_known("ms", "one step of a unit that reads prompts")
-    output_tokens_per_second: Scalar = where_known("1/s", "output tokens per second and device, decode and prefill units together")
-    decode_tokens_per_second: Scalar = where_known("1/s", "output tokens per second and device of a decode unit")
-    prefill_tokens_per_second: Scalar = where_known("1/s", "prompt tokens, cached ones included, per second and device of a prefill unit")
-    output_tokens_per_dollar: Scalar = where_known("1/s/$", "output tokens per second and capital cost")
-    output_tokens_per_joule: Scalar = where_known("1/s/W", "output tokens per energy at the meter")
-    energy_per_output_token: Scalar = where_known("J", "reading its share of the prompt and decoding, whole cluster, at the meter")
-    decode_share: Scalar = where_known("1", "share of the devices that decode, so that both kinds of units are busy")
-    request_rate: Scalar = where_known("1/s", "requests that arrive")
-    request_capacity: Scalar = where_known("1/s", "requests that the cluster serves")
-    serving_power: Scalar = where_known("MW", "mean power while serving, at the meter")
-    decode_batch: Scalar = where_known("1", "sequences that decode per device")
-    decode_batch_limit: Scalar = where_known("1", "sequences per device that fit in memory beside the weights")
-    prefill_batch: Scalar = where_known("1", "prompts read in one step per device")
-    prefill_batch_limit: Scalar = where_known("1", "prompts per device that fit in memory beside the weights")
-    serving_units: Scalar = where_known("1", "devices of one unit of every kind")
-    touched_experts: Scalar = where_known("1", "distinct experts that a decode device reads per layer")
-    tokens_per_expert: Scalar = where_known("1", "tokens per expert that is touched, on the busiest rank")
+    facility_power: Scalar = of_training("MW", "mean power during training, at the meter")
+    tokens_per_second: Scalar = of_training("1", "tokens per second and device")
+    model_utilisation: Scalar = of_training("1", "model FLOPs without recomputation over the 16-bit peak")
+    resident_bytes: Scalar = of_training("GB", "memory in use on the fullest device")
+    time_per_output_token: Scalar = of_serving("ms", "mean time between tokens of one sequence")
+    time_to_first_token: Scalar = of_serving("s", "waiting, reading the prompt, handing its keys and values over, first decode step")
+    lowest_time_per_output_token: Scalar = of_serving("ms", "time per output token with one sequence per attention group")
+    time_per_output_token_limit: Scalar = of_serving("ms", "largest allowed time per output token")
+    time_to_first_token_limit: Scalar = of_serving("s", "largest allowed time to first token")
+    decode_step_time: Scalar = of_serving("ms", "one step of a decode unit")
+    prefill_step_time: Scalar = of_serving("ms", "one step of a unit that reads prompts")
+    output_tokens_per_second: Scalar = of_serving("1/s", "output tokens per second and device, decode and prefill units together")
+    decode_tokens_per_second: Scalar = of_serving("1/s", "output tokens per second and device of a decode unit")
+    prefill_tokens_per_second: Scalar = of_serving("1/s", "prompt tokens, cached ones included, per second and device of a prefill unit")
+    output_tokens_per_dollar: Scalar = of_serving("1/s/$", "output tokens per second and capital cost")
+    output_tokens_per_joule: Scalar = of_serving("1/s/W", "output tokens per energy at the meter")
+    energy_per_output_token: Scalar = of_serving("J", "reading its share of the prompt and decoding, whole cluster, at the meter")
+    decode_share: Scalar = of_serving("1", "share of the devices that decode, so that both kinds of units are busy")
+    request_rate: Scalar = of_serving("1/s", "requests that arrive")
+    request_capacity: Scalar = of_serving("1/s", "requests that the cluster serves")
+    serving_power: Scalar = of_serving("MW", "mean power while serving, at the meter")
+    decode_batch: Scalar = of_serving("1", "sequences that decode per device")
+    decode_batch_limit: Scalar = of_serving("1", "sequences per device that fit in memory beside the weights")
+    prefill_batch: Scalar = of_serving("1", "prompts read in one step per device")
+    prefill_batch_limit: Scalar = of_serving("1", "prompts per device that fit in memory beside the weights")
+    serving_units: Scalar = of_serving("1", "devices of one unit of every kind")
+    touched_experts: Scalar = of_serving("1", "distinct experts that a decode device reads per layer")
+    tokens_per_expert: Scalar = of_serving("1", "tokens per expert that is touched, on the busiest rank")
     memory_limit: Scalar = quantity("GB", "memory a job can use")
     power_limit: Scalar = quantity("W", "power the package may dissipate")
     die_power: Scalar = quantity("W", "compute, serialisers, die-to-die hops and memory on the dies at full rate")
@@ -121,7 +128,7 @@ class Metrics(eqx.Module):
     pod_circuits: Scalar = quantity("1", "ports in use of one circuit switch of a pod")
     pod_circuits_limit: Scalar = quantity("1", "ports of one circuit switch of a pod")
     cluster_size: Scalar = quantity("1", "devices in the cluster")
-    ranks: Scalar = where_known("1", "devices the mapping uses")
+    ranks: Scalar = of_training("1", "devices the mapping uses")
     fabric_capacity: Scalar = quantity("1", "devices the scale-out fabric can hold")
     host_span: Scalar = quantity("m", "longest link from a device to its first scale-out switch")
     host_reach: Scalar = quantity("m", "reach of the scale-out link")

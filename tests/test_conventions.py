@@ -84,12 +84,12 @@ def test_all_to_all_traffic_by_hand():
     # granularity 4: each of 8192 / 16 tokens goes to 4 of 128 experts, 4 on each of 32 ranks
     base = changed(PASSAGE, {"workload.model.granularity": 4})
     copies = 32 * (1 - math.comb(124, 4) / math.comb(128, 4))
-    assert float(routed_copies(base[1], base[0].mapping)) == pytest.approx(copies, rel=1e-9)
+    assert float(routed_copies(base[1].model, base[0].mapping.ep, base[0].mapping.schedule.deduplicate)) == pytest.approx(copies, rel=1e-9)
     size = TOKENS / 16 * copies * WIDTH * 2
     whole_pod = 150e-9 + 31 / 32 * size / 4e12  # ep x etp = 512 = one pod
     assert _terms(base)["all-to-all"] == pytest.approx(MICRO_BATCHES * LAYERS * PASSES * 2 * whole_pod, rel=1e-9)
     all_copies = scheduled(base, deduplicate=0)
-    assert float(routed_copies(all_copies[1], all_copies[0].mapping)) == 4
+    assert float(routed_copies(all_copies[1].model, all_copies[0].mapping.ep, all_copies[0].mapping.schedule.deduplicate)) == 4
 
 
 def test_gradient_traffic_by_hand():

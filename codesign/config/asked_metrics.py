@@ -1,17 +1,12 @@
 """Does a study ask only for metrics that its base point has: those of training where it trains, those of serving where it serves?"""
 
-import dataclasses
-
+from codesign import metrics
 from codesign.config.document import Document
 from codesign.config.problems import Problem
+from codesign.fields import of_work
 from codesign.metrics import Metrics
 
-TRAINING = frozenset({
-    "step_time", "time_to_train", "energy_per_step", "energy_to_train", "facility_power", "tokens_per_second", "model_utilisation",
-    "resident_bytes", "ranks",
-})  # fmt: skip
-SERVING = frozenset(f.name for f in dataclasses.fields(Metrics) if f.default is None) - TRAINING
-"""Of the metrics that can be absent, all others are those of serving."""
+TRAINING, SERVING = of_work(Metrics, metrics.TRAINING), of_work(Metrics, metrics.SERVING)
 
 
 def absent_metrics(document: Document) -> list[Problem]:

@@ -1,37 +1,28 @@
 """How does a design or study file lay work over its cluster: training, serving, and what is asked of serving?"""
 
-from typing import Any
-
 from codesign.config.catalogue import Catalogue
 from codesign.config.document import Document
+from codesign.config.expand import expand
 from codesign.config.parts import Loaded, read_module
-from codesign.config.problems import ConfigError, Problem, nearest
-from codesign.config.workloads import merged
+from codesign.config.problems import ConfigError, Problem
 from codesign.mapping.deployment import Deployment
 from codesign.mapping.parallelism import Mapping
 from codesign.workload.serving import ServingLoad
+from codesign.workload.training import Workload
 
 PARTS: dict[str, type] = {"mapping": Mapping, "deployment": Deployment, "serving": ServingLoad}
 """Tables of choices, which need no source; a load may also be the name of a row, or a row with changes."""
-
-
-def _load_table(data: Any, document: Document, catalogue: Catalogue) -> Any:
-    """The load with the row that it names filled in."""
-    rows, table = catalogue.rows["serving_loads"], {"row": data} if isinstance(data, str) else data
-    if not isinstance(table, dict) or "row" not in table:
-        return table
-    name = str(table["row"])
-    if name not in rows:
-        raise ConfigError([document.problem(("serving",), f"no row '{name}' in serving_loads" + nearest(name, rows))])
-    return merged(rows[name].raw, {key: value for key, value in table.items() if key != "row"})
 
 
 def load_part(name: str, document: Document, catalogue: Catalogue) -> Loaded | None:
     """One of the tables of `PARTS`, `None` where the file has none."""
     if name not in document.data:
         return None
-    data = document.data[name]
-    data = _load_table(data, document, catalogue) if name == "serving" else data
+    data, problems = document.data[name], list[Problem]()
+    if name == "serving":
+        data = expand(Workload, {name: data}, catalogue.rows, document, (), problems).get(name, {})
+    if problems:
+        raise ConfigError(problems)
     if not isinstance(data, dict):
         said = "expected a table or the name of a row" if name == "serving" else "expected a table"
         raise ConfigError([document.problem((name,), said)])

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from codesign.fields import Scalar, total
+from codesign.fields import Scalar
 from codesign.mapping.parallelism import Mapping
 from codesign.mapping.stages import Load, Stages, pick, stages, triple
 from codesign.workload.parameters import (
+    attention_parameters,
     expert_parameters,
     feed_forward_parameters,
     router_parameters,
@@ -57,8 +58,7 @@ def replicated_parameters(workload: Workload, mapping: Mapping, load: Load) -> S
     With tied weights the last of several stages holds a copy of the embedding as its head.
     """
     model = workload.model
-    matrices = model.attention.projections(model.d_model, mapping.tp).values()
-    attention = total(m.inputs * m.outputs / (mapping.tp if m.cut else 1.0) for m in matrices)
+    attention = attention_parameters(model, mapping.tp)
     dense = load.dense * feed_forward_parameters(model, model.d_ff)
     moe = load.moe * shared_parameters(model)
     untied = 1 - model.tied_embedding * load.embedding

@@ -24,8 +24,10 @@ from codesign.performance.collectives import (
 )
 from codesign.topology.base import Topology
 from codesign.topology.endpoints import Endpoints, Group, Tier
+from codesign.workload.precision import Precision
 from codesign.workload.routing import distinct_destinations
 from codesign.workload.training import Workload
+from codesign.workload.transformer import Transformer
 
 
 class Network(NamedTuple):
@@ -60,12 +62,10 @@ def in_pod(group: Group) -> Group:
     return Group(group.inside, jnp.ones_like(group.inside), group.stride)
 
 
-def routed_copies(workload: Workload, mapping: Mapping) -> Scalar:
+def routed_copies(model: Transformer, ep: Scalar, deduplicate: Scalar) -> Scalar:
     """Copies of a token that are sent: top-k, or distinct ranks when duplicates are dropped."""
-    model = workload.model
-    distinct = distinct_destinations(model.experts, mapping.ep, model.top_k)
-    drop = mapping.schedule.deduplicate
-    return drop * distinct + (1 - drop) * model.top_k
+    distinct = distinct_destinations(model.experts, ep, model.top_k)
+    return deduplicate * distinct + (1 - deduplicate) * model.top_k
 
 
 def tensor_parallel_time(workload: Workload, mapping: Mapping, part: Share, net: Network) -> Scalar:
@@ -84,7 +84,7 @@ def tensor_parallel_time(workload: Workload, mapping: Mapping, part: Share, net:
 
 def expert_tensor_time(workload: Workload, mapping: Mapping, part: Share, net: Network) -> Scalar:
     """All-gather and reduce-scatter of the tokens that arrived inside an expert-tensor group, one pass."""
-    arrived = part.routed * routed_copies(workload, mapping) / jnp.maximum(workload.model.top_k, 1.0)
+    arrived = part.routed * routed_copies(workload.model, mapping.ep, mapping.schedule.deduplicate) / jnp.maximum(workload.model.top_k, 1.0)
     size = arrived * workload.model.d_model * workload.training.precision.activation
     group = net.placement.expert_tensor
     tiers = net.rings(group)
@@ -92,27 +92,34 @@ def expert_tensor_time(workload: Workload, mapping: Mapping, part: Share, net: N
     return both + net.start(group, 2.0)
 
 
-def all_to_all_pass_time(workload: Workload, mapping: Mapping, part: Share, net: Network) -> Scalar:
-    """Dispatch and combine of one layer, one pass: tokens / tp x copies x d_model each.
+def dispatch_combine_time(
+    elements: Scalar, copies: Scalar, relay: Scalar, model: Transformer, precision: Precision, net: Network
+) -> Scalar:
+    """Dispatch and combine of `elements` activations of one rank, sent `copies` times each.
 
-    With relays a token crosses once to every pod that needs it (at most as many as routing
+    With relays (`relay` 1) a token crosses once to every pod that needs it (at most as many as routing
     allows) and is forwarded inside.
     """
-    model, precision, group = workload.model, workload.training.precision, net.placement.expert
-    elements = part.tokens / mapping.tp * model.d_model * workload.training.expert_imbalance * workload.training.exchange_imbalance
-    copies = routed_copies(workload, mapping)
+    group = net.placement.expert
     pods = jnp.minimum(distinct_destinations(model.experts, group.domains, model.top_k), model.domains_per_token)
     once = jnp.minimum(pods, copies)
-
     tiers = net.exchanges(group)
 
     def exchange(element: Scalar) -> Scalar:
         size = elements * element
         direct = all_to_all_time(size * copies, group, *tiers)
         relayed = relayed_all_to_all_time(size * copies, size * once, group, *tiers)
-        return mapping.schedule.relay * relayed + (1 - mapping.schedule.relay) * direct
+        return relay * relayed + (1 - relay) * direct
 
     return exchange(precision.dispatch) + exchange(precision.combine) + net.start(group, 2.0)
+
+
+def all_to_all_pass_time(workload: Workload, mapping: Mapping, part: Share, net: Network) -> Scalar:
+    """Dispatch and combine of one layer, one pass: tokens / tp x copies x d_model each."""
+    model, training = workload.model, workload.training
+    elements = part.tokens / mapping.tp * model.d_model * training.expert_imbalance * training.exchange_imbalance
+    copies = routed_copies(model, mapping.ep, mapping.schedule.deduplicate)
+    return dispatch_combine_time(elements, copies, mapping.schedule.relay, model, training.precision, net)
 
 
 def context_parallel_time(workload: Workload, mapping: Mapping, part: Share, net: Network) -> Scalar:

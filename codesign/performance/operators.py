@@ -21,16 +21,20 @@ LOSS_PASSES = 10.0
 """Accesses of 4 bytes per logit, forward and backward together, when the loss is computed operator by operator."""
 
 
-def _present(size: Scalar) -> Scalar:
+def present(size: Scalar) -> Scalar:
     """1 where there is anything of this size, 0 where it is absent: an absent matrix reads nothing."""
     return jnp.minimum(size, 1.0)
 
 
+def projection(matrix: Projection, rows: Scalar, tp: Scalar) -> Gemm:
+    """The product of `rows` tokens with what one of `tp` ranks has of a projection."""
+    depth = matrix.inputs / tp if matrix.cut == "inputs" else matrix.inputs
+    columns = matrix.outputs / tp if matrix.cut == "outputs" else matrix.outputs
+    return Gemm(rows, depth, columns, present(matrix.outputs))
+
+
 def _projection(matrix: Projection, mapping: Mapping, part: Share) -> Gemm:
-    rows = part.tokens if matrix.cut else part.own
-    depth = matrix.inputs / mapping.tp if matrix.cut == "inputs" else matrix.inputs
-    columns = matrix.outputs / mapping.tp if matrix.cut == "outputs" else matrix.outputs
-    return Gemm(rows, depth, columns, _present(matrix.outputs))
+    return projection(matrix, part.tokens if matrix.cut else part.own, mapping.tp)
 
 
 def attention_projections(workload: Workload, mapping: Mapping, part: Share, device: Engine) -> Passes:
@@ -70,7 +74,7 @@ def dense_feed_forward(workload: Workload, mapping: Mapping, part: Share, device
     """The dense feed-forward network of one layer, columns then rows cut by TP."""
     model, training = workload.model, workload.training
     width = model.d_ff / mapping.tp
-    gemms = _feed_forward(model, part.tokens, width, _present(model.d_ff))
+    gemms = _feed_forward(model, part.tokens, width, present(model.d_ff))
     return join(products(gemms, device, training.precision), _activation(model, part.tokens, width, training, device))
 
 
@@ -88,8 +92,8 @@ def shared_experts_and_router(workload: Workload, mapping: Mapping, part: Share,
     """Experts that every token passes, cut by TP, and the router in 16 bits."""
     model, training = workload.model, workload.training
     width = model.shared_experts * model.base_d_expert / mapping.tp
-    gemms = _feed_forward(model, part.tokens, width, _present(model.shared_experts))
-    router = Gemm(part.tokens / mapping.tp, model.d_model, model.experts, _present(model.experts))
+    gemms = _feed_forward(model, part.tokens, width, present(model.shared_experts))
+    router = Gemm(part.tokens / mapping.tp, model.d_model, model.experts, present(model.experts))
     routing = products([router], device, training.precision, 0.0)
     if always(model.shared_experts, 0.0):
         return routing
@@ -128,18 +132,18 @@ def head_and_loss(workload: Workload, mapping: Mapping, part: Share, device: Eng
     """
     model, training, fused = workload.model, workload.training, mapping.schedule.fused_loss
     columns = model.vocabulary / mapping.tp
-    product = products([Gemm(part.tokens, model.d_model, columns, _present(columns))], device, training.precision, 0.0)
+    product = products([Gemm(part.tokens, model.d_model, columns, present(columns))], device, training.precision, 0.0)
     accesses = fused * 2 + (1 - fused) * LOSS_PASSES / 2
     logits = stream(4 * accesses * part.tokens * columns, device, 4.0)
     once = join(product, Passes(logits, logits))
     if always(model.extra_heads, 0.0):
         return once
-    merge = products([Gemm(part.own, 2 * model.d_model, model.d_model, _present(model.extra_heads))], device, training.precision)
+    merge = products([Gemm(part.own, 2 * model.d_model, model.d_model, present(model.extra_heads))], device, training.precision)
     return join(times(once, 1 + model.extra_heads), merge)
 
 
 def embedding(workload: Workload, mapping: Mapping, part: Share, device: Engine) -> Passes:
     """Rows looked up and summed with positions on the first stage; gradients added back in FP32."""
-    unit = part.tokens * workload.model.d_model * _present(workload.model.vocabulary)
+    unit = part.tokens * workload.model.d_model * present(workload.model.vocabulary)
     element = workload.training.precision.activation
     return Passes(stream(4 * element * unit, device, 3.0), stream((element + 8) * unit, device, 2.0))

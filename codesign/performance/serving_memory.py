@@ -7,9 +7,15 @@ Keys and values at their mean length; EP divides experts, with their further cop
 
 import jax.numpy as jnp
 
-from codesign.fields import Scalar, total
+from codesign.fields import Scalar
 from codesign.mapping.deployment import Pool
-from codesign.workload.parameters import expert_parameters, feed_forward_parameters, router_parameters, shared_parameters
+from codesign.workload.parameters import (
+    attention_parameters,
+    expert_parameters,
+    feed_forward_parameters,
+    router_parameters,
+    shared_parameters,
+)
 from codesign.workload.serving import ServingLoad
 from codesign.workload.transformer import Transformer
 
@@ -18,8 +24,7 @@ def weight_bytes(model: Transformer, load: ServingLoad, pool: Pool) -> Scalar:
     """Weights on one device [B]: embedding, head and router in the format of activations, layers that draft included."""
     wide, narrow = load.precision.activation, load.precision.weight
     drafts = load.draft_layers * jnp.minimum(load.draft_tokens, 1.0)
-    matrices = model.attention.projections(model.d_model, pool.tp).values()
-    attention = total(m.inputs * m.outputs / (pool.tp if m.cut else 1.0) for m in matrices)
+    attention = attention_parameters(model, pool.tp)
     experts = (model.experts + pool.replicas * jnp.minimum(model.experts, 1.0)) * expert_parameters(model) / pool.devices
     moe = experts + shared_parameters(model) / pool.tp
     dense = model.dense_layers * feed_forward_parameters(model, model.d_ff) / pool.tp

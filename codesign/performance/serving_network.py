@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from codesign.fields import Scalar
 from codesign.mapping.deployment import Pool, ServingSchedule
 from codesign.mapping.placement import Placement, place
-from codesign.performance.collectives import all_to_all_time, relayed_all_to_all_time
-from codesign.performance.communication import Network
+from codesign.performance.collectives import all_to_all_time
+from codesign.performance.communication import Network, dispatch_combine_time, routed_copies
 from codesign.performance.serving_batch import Batch
 from codesign.topology.endpoints import Group
 from codesign.workload.routing import distinct_destinations
@@ -49,24 +49,10 @@ def expert_tensor_time(model: Transformer, load: ServingLoad, pool: Pool, batch:
 
 
 def exchange_time(model: Transformer, load: ServingLoad, schedule: ServingSchedule, pool: Pool, batch: Batch, net: Network) -> Scalar:
-    """Dispatch and combine of one layer on the rank that sends or receives most.
-
-    Tokens / tp x copies x width each way: k copies, or one per rank that holds any of a token's experts. With relays a token
-    crosses once to every pod that needs it (at most as many as routing allows) and is forwarded inside.
-    """
-    group, precision = net.placement.expert, load.precision
+    """Dispatch and combine of one layer on the rank that sends or receives most: tokens / tp x width each way, per copy."""
     elements = jnp.maximum(batch.tokens, batch.mean_tokens * batch.busiest) / pool.tp * model.d_model
-    distinct = distinct_destinations(model.experts, pool.ep, model.top_k)
-    copies = schedule.deduplicate * distinct + (1 - schedule.deduplicate) * model.top_k
-    pods = jnp.minimum(distinct_destinations(model.experts, group.domains, model.top_k), model.domains_per_token)
-    once, tiers = jnp.minimum(pods, copies), net.exchanges(group)
-
-    def exchange(element: Scalar) -> Scalar:
-        direct = all_to_all_time(elements * element * copies, group, *tiers)
-        relayed = relayed_all_to_all_time(elements * element * copies, elements * element * once, group, *tiers)
-        return pool.relay * relayed + (1 - pool.relay) * direct
-
-    return exchange(precision.dispatch) + exchange(precision.combine) + net.start(group, 2.0)
+    copies = routed_copies(model, pool.ep, schedule.deduplicate)
+    return dispatch_combine_time(elements, copies, pool.relay, model, load.precision, net)
 
 
 def step_exchanges(

@@ -10,29 +10,18 @@ import jax.numpy as jnp
 from codesign.fields import Scalar
 from codesign.mapping.deployment import Pool
 from codesign.performance.matrix import Gemm
+from codesign.performance.operators import present, projection
 from codesign.performance.roofline import Engine
 from codesign.performance.serving_batch import Batch
 from codesign.performance.task import Task, join, matrix_task, stream_task, times
-from codesign.workload.attention import Projection
 from codesign.workload.serving import ServingLoad
 from codesign.workload.transformer import Transformer
-
-
-def _there(size: Scalar) -> Scalar:
-    """1 where there is anything of this size, 0 where it is absent."""
-    return jnp.minimum(size, 1.0)
-
-
-def _projection(matrix: Projection, rows: Scalar, tp: Scalar) -> Gemm:
-    depth = matrix.inputs / tp if matrix.cut == "inputs" else matrix.inputs
-    columns = matrix.outputs / tp if matrix.cut == "outputs" else matrix.outputs
-    return Gemm(rows, depth, columns, _there(matrix.outputs))
 
 
 def attention_projections(model: Transformer, load: ServingLoad, pool: Pool, batch: Batch, device: Engine) -> Task:
     """Matrix products into and out of attention of one layer."""
     matrices = model.attention.projections(model.d_model, pool.tp).values()
-    return join(*(matrix_task(_projection(m, batch.tokens, pool.tp), device, load.precision) for m in matrices))
+    return join(*(matrix_task(projection(m, batch.tokens, pool.tp), device, load.precision) for m in matrices))
 
 
 def decode_attention(model: Transformer, load: ServingLoad, pool: Pool, batch: Batch, device: Engine) -> Task:
@@ -44,7 +33,7 @@ def decode_attention(model: Transformer, load: ServingLoad, pool: Pool, batch: B
     exponentials = device.detail * pairs * attention.heads / pool.tp / device.exponential_rate
     traffic = keys * attention.cache_width(pool.tp) * load.cache_element
     compute = jnp.maximum(flops / device.attention_rate, exponentials)
-    return Task(compute, traffic / device.memory_rate, _there(batch.sequences), flops, 0.0 * flops, traffic, 0.0 * traffic)
+    return Task(compute, traffic / device.memory_rate, present(batch.sequences), flops, 0.0 * flops, traffic, 0.0 * traffic)
 
 
 def prompt_attention(model: Transformer, load: ServingLoad, pool: Pool, batch: Batch, device: Engine) -> Task:
@@ -56,7 +45,7 @@ def prompt_attention(model: Transformer, load: ServingLoad, pool: Pool, batch: B
     traffic = rows * attention.core_width(pool.tp) / pool.tp * load.precision.activation
     traffic += batch.prompts * load.prompt * attention.cache_width(pool.tp) * load.cache_element
     compute = jnp.maximum(flops / device.attention_rate, exponentials)
-    return Task(compute, traffic / device.memory_rate, _there(batch.prompts), flops, 0.0 * flops, traffic, 0.0 * traffic)
+    return Task(compute, traffic / device.memory_rate, present(batch.prompts), flops, 0.0 * flops, traffic, 0.0 * traffic)
 
 
 def _feed_forward(
@@ -79,7 +68,7 @@ def _feed_forward(
 def dense_network(model: Transformer, load: ServingLoad, pool: Pool, batch: Batch, device: Engine) -> Task:
     """The dense feed-forward network of one layer."""
     one = jnp.ones_like(batch.tokens)
-    return _feed_forward(model, load, batch.tokens, model.d_ff / pool.tp, _there(model.d_ff), device, one)
+    return _feed_forward(model, load, batch.tokens, model.d_ff / pool.tp, present(model.d_ff), device, one)
 
 
 def routed_experts(model: Transformer, load: ServingLoad, pool: Pool, batch: Batch, device: Engine) -> Task:
@@ -92,8 +81,8 @@ def routed_experts(model: Transformer, load: ServingLoad, pool: Pool, batch: Bat
 def shared_experts_and_router(model: Transformer, load: ServingLoad, pool: Pool, batch: Batch, device: Engine) -> Task:
     """Experts that every token passes, cut by TP, and the router in 16 bits."""
     width, one = model.shared_experts * model.base_d_expert / pool.tp, jnp.ones_like(batch.tokens)
-    shared = _feed_forward(model, load, batch.tokens, width, _there(model.shared_experts), device, one)
-    router = Gemm(batch.tokens / pool.tp, model.d_model, model.experts, _there(model.experts))
+    shared = _feed_forward(model, load, batch.tokens, width, present(model.shared_experts), device, one)
+    router = Gemm(batch.tokens / pool.tp, model.d_model, model.experts, present(model.experts))
     return join(shared, matrix_task(router, device, load.precision, 0.0))
 
 
@@ -104,14 +93,14 @@ def norms_and_residuals(model: Transformer, load: ServingLoad, pool: Pool, batch
 
 def permutation(model: Transformer, load: ServingLoad, pool: Pool, batch: Batch, device: Engine) -> Task:
     """Copies sorted by expert on arrival and summed on return: k written and read per token, and one each at home."""
-    unit = batch.tokens / pool.tp * model.d_model * load.precision.activation * _there(model.experts)
+    unit = batch.tokens / pool.tp * model.d_model * load.precision.activation * present(model.experts)
     return stream_task(unit * (2 * model.top_k + 2), device, 2.0)
 
 
 def head(model: Transformer, load: ServingLoad, pool: Pool, batch: Batch, device: Engine) -> Task:
     """Output projection in 16 bits of drafted tokens and of the last token of a prompt; logits written and read."""
     rows, columns = batch.drafted + batch.prompts, model.vocabulary / pool.tp
-    product = matrix_task(Gemm(rows, model.d_model, columns, _there(columns)), device, load.precision, 0.0)
+    product = matrix_task(Gemm(rows, model.d_model, columns, present(columns)), device, load.precision, 0.0)
     return join(product, stream_task(2 * rows * columns * load.precision.activation, device))
 
 
@@ -124,8 +113,8 @@ def step_tasks(model: Transformer, load: ServingLoad, pool: Pool, batch: Batch, 
         "decode attention": (decode_attention, layers),
         "prompt attention": (prompt_attention, layers),
         "dense network": (dense_network, model.dense_layers),
-        "experts": (routed_experts, moe * _there(model.experts)),
-        "shared experts and router": (shared_experts_and_router, moe * _there(model.experts)),
+        "experts": (routed_experts, moe * present(model.experts)),
+        "shared experts and router": (shared_experts_and_router, moe * present(model.experts)),
         "norms and residuals": (norms_and_residuals, layers),
         "permutation": (permutation, moe),
         "head": (head, 1.0 + 0.0 * layers),

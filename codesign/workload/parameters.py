@@ -7,9 +7,10 @@ from codesign.fields import Scalar, total
 from codesign.workload.transformer import Transformer
 
 
-def attention_parameters(model: Transformer) -> Scalar:
-    """Attention weights of one layer: sum of inputs x outputs over its projections."""
-    return total(p.inputs * p.outputs for p in model.attention.projections(model.d_model).values())
+def attention_parameters(model: Transformer, tp: Scalar | float = 1.0) -> Scalar:
+    """Attention weights of one layer on one of `tp` ranks: sum of inputs x outputs over its projections, those divided that TP cuts."""
+    matrices = model.attention.projections(model.d_model, tp).values()
+    return total(m.inputs * m.outputs / (tp if m.cut else 1.0) for m in matrices)
 
 
 def feed_forward_parameters(model: Transformer, width: Scalar) -> Scalar:
