@@ -498,3 +498,15 @@ def test_every_slope_is_a_central_difference(name):
             off.append((path, exact, central))
     assert not off, off
     assert kinks <= KINKS, kinks
+
+
+def test_tokens_of_other_attention_groups_are_gathered_for_cut_experts():
+    """Experts cut over eight ranks: with attention cut alike every rank has the tokens, with attention apart seven of eight are fetched."""
+    point = points()[next(name for name in ROUTED if "Mixtral" in name)]
+    alone = {"deployment.decode.ep": 1.0, "deployment.decode.etp": 8.0, "deployment.decode.two_batches": 0.0}
+
+    def times(tp):
+        values = {path: jnp.asarray(value) for path, value in (alone | {"deployment.decode.tp": tp}).items()}
+        return float(evaluate(*with_values(*point, values)).decode_parts["expert tensor parallel"])
+
+    assert 0 < times(8.0) < times(1.0)

@@ -40,12 +40,15 @@ def tensor_time(model: Transformer, load: ServingLoad, batch: Batch, net: Networ
 
 
 def expert_tensor_time(model: Transformer, load: ServingLoad, pool: Pool, batch: Batch, net: Network) -> Scalar:
-    """Tokens that arrived are gathered over the ranks of an expert, their outputs summed; the group's own tokens are there already."""
+    """Tokens that arrived are gathered over the ranks of an expert, their outputs summed.
+
+    Of the tokens of ep etp ranks those of one attention group, tp / etp of one in ep, are on every rank already.
+    """
     own = batch.mean_tokens / pool.tp * pool.devices / pool.ep
     arrived = own * distinct_destinations(model.experts, pool.ep, model.top_k) * batch.busiest
     size, group = arrived * model.d_model * load.precision.activation, net.placement.expert_tensor
     once = all_to_all_time(size, group, *net.exchanges(group)) + net.start(group)
-    return once * (1 + jnp.minimum(pool.ep - 1, 1.0))
+    return once * (2 - jnp.minimum(pool.tp / pool.etp, 1.0) / pool.ep)
 
 
 def exchange_time(model: Transformer, load: ServingLoad, schedule: ServingSchedule, pool: Pool, batch: Batch, net: Network) -> Scalar:
