@@ -12,24 +12,28 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from codesign.api import load, optimize
+    from codesign.api import certify, load, optimize
     from codesign.design import Design
     from codesign.evaluate import evaluate
     from codesign.metrics import Metrics
+    from codesign.rivals import to_optuna, to_pymoo
     from codesign.sensitivity import elasticities
     from codesign.workload.training import Workload
 
 _HOMES = {
     "load": "api",
     "optimize": "api",
+    "certify": "api",
     "Design": "design",
     "evaluate": "evaluate",
     "Metrics": "metrics",
     "elasticities": "sensitivity",
     "Workload": "workload.training",
+    "to_pymoo": "rivals",
+    "to_optuna": "rivals",
 }
 
-__all__ = ["Design", "Metrics", "Workload", "elasticities", "evaluate", "load", "optimize"]
+__all__ = ["Design", "Metrics", "Workload", "certify", "elasticities", "evaluate", "load", "optimize", "to_optuna", "to_pymoo"]
 
 
 def __getattr__(name: str) -> Any:

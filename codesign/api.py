@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 
+from codesign.certificate import Certificate, certified
 from codesign.config import ConfigError, Problem, load_design, load_study, load_system, load_workload
 from codesign.config.document import read_document
 from codesign.config.load import Point
@@ -59,4 +60,13 @@ def optimize(study: Study, seed: int | None = None, watch: Callable[[Progress], 
         return solve(study, study.file.search["seed"] if seed is None else seed, watch)
 
 
-__all__ = ["Front", "Point", "Study", "load", "optimize"]
+def certify(front: Front, eps: float = 0.05, seconds: float = 30.0, workers: int = 1) -> tuple[Certificate, Front]:
+    """By which factor no feasible design can be better than `front`, and the front with what the proof found.
+
+    `eps` is where the proof may stop. More than one worker starts processes: then call it below
+    `if __name__ == "__main__"`. Raises `UnknownOperation` where the model has no bounds.
+    """
+    return certified(front, eps, seconds, workers, lambda progress: None)
+
+
+__all__ = ["Certificate", "Front", "Point", "Study", "certify", "load", "optimize"]

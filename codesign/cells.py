@@ -5,7 +5,6 @@ package of choices or a fabric; `cell_values` turns them into leaves of the desi
 """
 
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -20,6 +19,7 @@ from codesign.design import Design, has, with_values
 from codesign.fields import as_float
 from codesign.legal import POD, Groups, column, degrees_of, groups_of, pod_rule, pod_tables, rules_of
 from codesign.performance.demand import Demand, demand_numbers
+from codesign.search.lattice import Lattice, Table
 from codesign.topology.choice import Choice
 from codesign.workload.training import Workload
 
@@ -102,32 +102,11 @@ def open_point(file: StudyFile, design: Design, workload: Workload) -> tuple[Des
     return with_values(design, workload, {FABRIC: choice})
 
 
-def _nearest(tables: list[np.ndarray], which: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """For every value the nearest entry, in ratio, of the table it uses."""
-    found = values.copy()
-    for number in np.unique(which):
-        lanes_here, table = which == number, np.log(tables[number])
-        middle = (table[1:] + table[:-1]) / 2
-        found[lanes_here] = tables[number][np.searchsorted(middle, np.log(values[lanes_here]))]
-    return found
-
-
-def snapper(file: StudyFile, groups: Groups) -> Callable:
-    """Rounds continuous values to what is built: whole steps, pods in which placement is exact."""
-    steps = np.array([free.step for free in file.continuous])[:, None]
-    low, high = np.array([f.low for f in file.continuous])[:, None], np.array([f.high for f in file.continuous])[:, None]
-    pod = next((row for row, free in enumerate(file.continuous) if free.path == POD), None)
-    tables, which = pod_tables(file, groups) if pod is not None else ([], np.zeros(0))
-    safe = np.where(steps > 0, steps, 1.0)
-    smallest, largest = np.ceil(low / safe - 1e-9), np.floor(high / safe + 1e-9)
-
-    def snap(x: np.ndarray, cell: np.ndarray) -> np.ndarray:
-        whole = np.where(steps > 0, np.clip(np.round(x / safe), smallest, largest) * safe, np.clip(x, low, high))
-        if pod is not None:
-            whole[pod] = _nearest(tables, which[cell], x[pod])
-        return whole
-
-    return snap
+def lattice_of(file: StudyFile, groups: Groups) -> Lattice:
+    """What can be built of the continuous variables: whole steps, pods in which placement is exact."""
+    low, high, steps = (np.array([getattr(free, key) for free in file.continuous]) for key in ("low", "high", "step"))
+    pods = [row for row, free in enumerate(file.continuous) if free.path == POD]
+    return Lattice(low, high, steps, {row: Table(*pod_tables(file, groups)) for row in pods})
 
 
 def applied(point: tuple[Design, Workload], values: dict[str, Any]) -> tuple[Design, Workload]:

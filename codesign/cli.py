@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-BAD_INPUT, INFEASIBLE, INTERRUPTED = 2, 3, 130
+FAILED, BAD_INPUT, INFEASIBLE, INTERRUPTED = 1, 2, 3, 130
 SETTING = "Change a design path (cluster.devices=16384) or a key of the study (search.seed=3)."
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 DRAW = click.option("--draw", type=click.Path(path_type=Path), metavar="FILE", help="Draw the package to FILE, .svg or .png.")
@@ -55,6 +55,7 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 def told(as_json: bool) -> Iterator[None]:
     """Turns a user's mistake into messages and an exit code, and an interrupt into 130."""
     from codesign.config.problems import ConfigError
+    from codesign.engine.trouble import EngineError
 
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, interrupt)
@@ -66,6 +67,11 @@ def told(as_json: bool) -> Iterator[None]:
         if as_json:
             emit({"error": "bad input", "problems": [problem._asdict() for problem in error.problems]})
         sys.exit(BAD_INPUT)
+    except EngineError as error:
+        say(f"error: {error}")
+        if as_json:
+            emit({"error": "engine", "reason": str(error)})
+        sys.exit(FAILED)
     except KeyboardInterrupt:
         say("interrupted")
         if as_json:
@@ -106,17 +112,25 @@ def main() -> None:
     help=SETTING,
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the search.")
+@click.option("--engine", type=click.Choice(["local", "dask"]), default="local", show_default=True, help="Where its units run.")
+@click.option("--scheduler", metavar="ADDRESS", help="With --engine dask: a cluster that runs.  [default: own workers]")
+@click.option("--workers", type=click.IntRange(min=1), help="With --engine dask: own workers.  [default: one per core]")
+@click.option("--resume", is_flag=True, help="Go on where a killed run in the same folder ended.")
 @JSON
-def optimize(study: Path, out: Path | None, settings: tuple[str, ...], seed: int | None, as_json: bool) -> None:
+def optimize(
+    study: Path, out: Path | None, settings: tuple[str, ...], seed: int | None,
+    engine: str, scheduler: str | None, workers: int | None, resume: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Find the Pareto-optimal designs of STUDY.toml and write a run folder.
 
-    Exit codes: 0 ok, 2 bad input, 3 infeasible, 130 interrupted (the folder holds what was found).
+    Exit codes: 0 ok, 1 disk or worker failed (resume it), 2 bad input, 3 infeasible, 130 interrupted.
     """
     with told(as_json):
-        from codesign.commands.optimize import run_study
+        from codesign.commands.optimize import Means, run_study
 
         start_jax()
-        sys.exit(run_study(study, out or Path("runs") / study.stem, settings, seed, as_json))
+        means = Means(engine, scheduler, workers, resume)
+        sys.exit(run_study(study, out or Path("runs") / study.stem, settings, seed, means, as_json))
 
 
 @main.command()
@@ -211,13 +225,45 @@ def explain(target: str, draw: Path | None, colour: str, place: bool, as_json: b
 
 @main.command()
 @click.argument("run", type=click.Path(path_type=Path))
+@click.option("--eps", type=click.FloatRange(min=0, min_open=True), default=5.0, show_default=True, help="Target in per cent.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), default=120.0, show_default=True, help="Time for the proof.")
 @JSON
-def report(run: Path, as_json: bool) -> None:
+def certify(run: Path, eps: float, seconds: float, as_json: bool) -> None:
+    """Prove how far from optimal the front of RUN can be at most.
+
+    Stopped at any moment (Ctrl-C) it keeps the factor that holds by then.
+    """
+    with told(as_json):
+        from codesign.commands.certify import run_certify
+
+        start_jax()
+        sys.exit(run_certify(run, eps, seconds, as_json))
+
+
+@main.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--draws", type=int, default=256, show_default=True, help="How often all constants are drawn.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draws.")
+@JSON
+def uncertainty(run: Path, draws: int, seed: int, as_json: bool) -> None:
+    """How sure the front of RUN is: bands, chances to stay on it, which constant to measure next."""
+    with told(as_json):
+        from codesign.commands.uncertainty import run_uncertainty
+
+        start_jax()
+        run_uncertainty(run, draws, seed, as_json)
+
+
+@main.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--rivals", type=click.Path(path_type=Path), metavar="FILE", help="Races kept by experiments/search_vs_peers.py.")
+@JSON
+def report(run: Path, rivals: Path | None, as_json: bool) -> None:
     """Render report.html of a run folder again."""
     with told(as_json):
         from codesign.report.folder import rewrite_page
 
-        path = rewrite_page(run)
+        path = rewrite_page(run, rivals)
         emit({"report": str(path)}) if as_json else click.echo(str(path))
 
 

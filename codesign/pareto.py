@@ -57,6 +57,10 @@ def thin(points: np.ndarray, count: int) -> np.ndarray:
 
 def _first_of_cell(unit: np.ndarray, cells: float) -> np.ndarray:
     order = np.argsort(unit.sum(axis=1), kind="stable")
-    keys = np.floor(unit[order] * cells).astype(np.int64)
-    _, first = np.unique(keys, axis=0, return_index=True)
+    places = np.floor(unit[order] * cells).astype(np.uint64)
+    keys = np.zeros(len(order), dtype=np.uint64)
+    for column in places.T:  # one number per cell sorts much faster than a row
+        keys = (keys ^ column) * np.uint64(0xD6E8FEB86659FD93)
+        keys ^= keys >> np.uint64(32)
+    _, first = np.unique(keys, return_index=True)
     return order[first]

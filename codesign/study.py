@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from codesign import tree
-from codesign.cells import applied, cell_values, demand_columns, legal_columns, open_point, snapper
+from codesign.cells import applied, cell_values, demand_columns, lattice_of, legal_columns, open_point
 from codesign.config.free_variables import Free
 from codesign.config.study_file import StudyFile
-from codesign.constraints import Record, records, violation, violations
+from codesign.constraints import Record, gaps, records, violation, violations
 from codesign.design import Design
 from codesign.evaluate import evaluate
 from codesign.fields import Scalar, quantities
@@ -20,9 +20,11 @@ from codesign.legal import groups_of
 from codesign.metrics import Metrics
 from codesign.objectives import OBJECTIVES, log_objectives
 from codesign.pareto import hypervolume, nondominated, thin
-from codesign.search.run import Budget, Found, Progress, search
+from codesign.search.archive import Archive
+from codesign.search.run import Found, Progress, search
 from codesign.search.sample import CHUNK
 from codesign.search.space import Lanes, Model, Space, cells_at, lanes, neighbours
+from codesign.search.stages import Budget
 from codesign.units import show
 from codesign.workload.training import Workload
 
@@ -57,6 +59,12 @@ def results(metrics: Metrics, file: StudyFile) -> tuple[tuple[Scalar, ...], tupl
     return log_objectives(metrics, file.objectives), violations(metrics) + budgets
 
 
+def gap_results(metrics: Metrics, file: StudyFile) -> tuple[tuple[Scalar, ...], tuple[Scalar, ...]]:
+    """Log objectives, and by how much each limit is exceeded in its unit, the user's budgets last."""
+    budgets = tuple((1 - 2 * at_least(name)) * (getattr(metrics, name) - bound) for name, bound in file.limits.items())
+    return log_objectives(metrics, file.objectives), gaps(metrics) + budgets
+
+
 def at_least(name: str) -> bool:
     """Is a user's limit on this metric a lower one, because the metric is better when larger?"""
     return name in OBJECTIVES and OBJECTIVES[name].sense < 0
@@ -67,14 +75,17 @@ def _budget_violation(metrics: Metrics, name: str, bound: float) -> Scalar:
     return -violation(value, bound) if at_least(name) else violation(value, bound)
 
 
-def make_model(file: StudyFile, design: Design, workload: Workload, dtype: Any) -> Model:
+Outcome = Callable[[Metrics, StudyFile], tuple[tuple[Scalar, ...], tuple[Scalar, ...]]]
+
+
+def make_model(file: StudyFile, design: Design, workload: Workload, dtype: Any, outcome: Outcome = results) -> Model:
     """The search's function: a value per variable and cell leaves, all (n,), to objectives and violations."""
     base = tree.cast(open_point(file, design, workload), dtype)
 
     def model(x: Lanes, cell: dict[str, Any]) -> tuple[Lanes, Lanes]:
         values = cell | {free.path: x[i] for i, free in enumerate(file.continuous)}
         point = applied(base, values)
-        objectives, broken = results(evaluate(*point), file)
+        objectives, broken = outcome(evaluate(*point), file)
         shape = jnp.shape(x[0])
         return tuple(jnp.broadcast_to(o, shape) for o in objectives), tuple(jnp.broadcast_to(v, shape) for v in broken)
 
@@ -89,7 +100,7 @@ def prepare(file: StudyFile, design: Design, workload: Workload) -> Study:
     low, high = np.array([f.low for f in file.continuous]), np.array([f.high for f in file.continuous])
     groups = groups_of(columns, design, workload)
     codes = np.stack([columns[free.path] for free in file.discrete], axis=1) if file.discrete else np.zeros((1, 1))
-    space = Space(low, high, cell_values(file, columns, jnp.float32), neighbours(codes), snapper(file, groups))
+    space = Space(low, high, cell_values(file, columns, jnp.float32), neighbours(codes), lattice_of(file, groups))
     return Study(file, design, workload, columns, space)
 
 
@@ -138,6 +149,33 @@ class Front(NamedTuple):
         return applied(point, chosen | {path: jnp.asarray(value, dtype=float) for path, value in numbers.items()})
 
 
+def front_of(study: Study, archive: Archive, exact: "Exact", found: Found, volumes: Volumes, seed: int) -> Front:
+    """The front of designs that are feasible and not dominated."""
+    order = np.argsort(archive.objectives[0])
+    x, cell = archive.x[:, order], archive.cell[order]
+    metrics, _, broken = exact(x, cell)
+    columns = {path: column[cell] for path, column in study.columns.items()}
+    values = {free.path: x[i] for i, free in enumerate(study.file.continuous)}
+    return Front(study, columns, values, metrics, broken, found, volumes, seed)
+
+
+def designs_of(front: Front, exact: "Exact") -> Archive:
+    """The designs of a front by values and cells, with their log objectives."""
+    study = front.study
+    x = np.stack([front.values[free.path] for free in study.file.continuous])
+    cell = cells_of(study, front.columns)
+    return Archive(x, cell, exact(x, cell)[1])
+
+
+def cells_of(study: Study, columns: dict[str, np.ndarray]) -> np.ndarray:
+    """The numbers of the cells with the given discrete choices (n,)."""
+    paths = [free.path for free in study.file.discrete]
+    if not paths:
+        return np.zeros(len(next(iter(columns.values()))), dtype=int)
+    places = {key: number for number, key in enumerate(zip(*(study.columns[path].tolist() for path in paths), strict=True))}
+    return np.array([places[key] for key in zip(*(np.asarray(columns[path]).tolist() for path in paths), strict=True)])
+
+
 Exact = Callable[[np.ndarray, np.ndarray], tuple[Metrics, np.ndarray, np.ndarray]]
 """(values (d, n), cells (n,)) -> metrics, log objectives (o, n), violations (g, n), all in float64."""
 
@@ -166,16 +204,28 @@ def make_exact_evaluation(study: Study) -> Exact:
     return exact
 
 
-def solve(study: Study, seed: int, watch: Callable[[Progress], None]) -> Front:
+def budget_of(study: Study, seed: int) -> Budget:
+    """How much a study spends on its search."""
+    return Budget(seed, *(study.file.search[name] for name in Budget._fields[1:]))
+
+
+def find(study: Study, seed: int, watch: Callable[[Progress], None]) -> Found:
+    """What a search in this process finds, in float32."""
+    model = make_model(study.file, study.design, study.workload, jnp.float32)
+    return search(model, study.space, budget_of(study, seed), len(study.file.objectives), watch)
+
+
+Finder = Callable[[Study, int, Callable[[Progress], None]], Found]
+
+
+def solve(study: Study, seed: int, watch: Callable[[Progress], None], finder: Finder = find) -> Front:
     """The front of a study: searched in float32, re-evaluated and filtered in float64.
 
     Raises `Infeasible` when nothing feasible was found, `Interrupted` when a user's interrupt
     came before the first design; a later one ends the search with what it has.
     """
-    settings = study.file.search
-    budget = Budget(seed, settings["rounds"], settings["directions"], settings["lanes"], settings["generations"])
-    model, exact = make_model(study.file, study.design, study.workload, jnp.float32), make_exact_evaluation(study)
-    found = search(model, study.space, budget, len(study.file.objectives), watch)
+    exact = make_exact_evaluation(study)
+    found = finder(study, seed, watch)
     if not found.archive.size and found.interrupted:
         raise Interrupted
     if not found.archive.size:

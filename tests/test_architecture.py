@@ -12,6 +12,10 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in FILES}
 TREES = {NAMES[path]: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 
+DOORS = {
+    "config", "legal", "study", "cells", "explain", "validate", "report", "api", "engine", "commands", "cli",
+    "judged", "rivals", "uncertainty", "certificate", "answer", "inverse", "",
+}  # fmt: skip
 LAYERS = (
     {"units"}, {"fields"}, {"tree"},
     {"hardware", "workload", "metrics"},
@@ -20,11 +24,10 @@ LAYERS = (
     {"serving_metrics"},
     {"evaluate", "search"},
     {"sensitivity", "decode_batches"},
-    {"config", "legal", "study", "cells", "explain", "validate", "report", "api", "engine", "commands", "cli", ""},
+    DOORS,
 )  # fmt: skip
 RANK = {name: number for number, layer in enumerate(LAYERS) for name in layer}
-DOORS = {"config", "legal", "study", "cells", "explain", "validate", "report", "api", "engine", "commands", "cli", ""}
-READERS_AND_WRITERS = {"config", "report"}
+READERS_AND_WRITERS = {"config", "report", "engine"}
 CORE_IMPORTS = {"jax", "equinox", "optax", "numpy"}
 OUTPUT_MODULES = {"os", "io", "pathlib", "shutil", "tempfile", "pickle", "csv", "sqlite3", "socket", "subprocess", "urllib"}
 ONLY = {

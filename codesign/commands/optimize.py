@@ -7,15 +7,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any, NamedTuple
 
 from codesign.cells import NoLegalMapping
 from codesign.cli import INFEASIBLE, INTERRUPTED, emit, say
+from codesign.commands.certify import proved_front
 from codesign.commands.progress import watcher
 from codesign.config import load_study
 from codesign.report.folder import check_writable, write_run
-from codesign.report.run import FILES, empty_run, make_run
+from codesign.report.run import FILES, empty_run, make_run, search_facts
 from codesign.report.terminal import console, print_run
-from codesign.study import Infeasible, Interrupted, prepare, solve
+from codesign.study import Finder, Front, Infeasible, Interrupted, find, prepare, solve
 from codesign.units import show
 
 
@@ -49,7 +51,34 @@ def finishing() -> Iterator[list[int]]:
             signal.signal(signal.SIGINT, before)
 
 
-def run_study(path: Path, out: Path, settings: tuple[str, ...], seed: int | None, as_json: bool) -> int:
+def _certified(front: Front) -> tuple[Front, dict[str, Any] | None]:
+    """The front with the designs that a proof added, and the facts of the proof; None where none is asked for."""
+    settings = front.study.file.search
+    if front.found.interrupted or not settings["certificate_seconds"]:
+        return front, None
+    return proved_front(front, settings["certificate_percent"], settings["certificate_seconds"])
+
+
+class Means(NamedTuple):
+    """How a study is searched: by which engine, on which scheduler, continuing what its folder has."""
+
+    engine: str
+    scheduler: str | None
+    workers: int | None
+    resume: bool
+
+    def finder(self, out: Path) -> Finder:
+        """The search; units of work are kept in the folder where an engine or a resumption is asked for."""
+        if self.engine == "local" and not self.resume:
+            return find
+        from codesign.engine.dask import Dask
+        from codesign.engine.local import Local
+        from codesign.engine.search import make_finder
+
+        return make_finder(Local() if self.engine == "local" else Dask(self.scheduler, self.workers), out, self.resume)
+
+
+def run_study(path: Path, out: Path, settings: tuple[str, ...], seed: int | None, means: Means, as_json: bool) -> int:
     """Solve the study at `path` into the folder `out`; returns the exit code."""
     start = time.perf_counter()
     point, file, _ = load_study(path, settings)
@@ -59,7 +88,8 @@ def run_study(path: Path, out: Path, settings: tuple[str, ...], seed: int | None
         study = prepare(file, point.design, point.workload)
         warm = {"reading": time.perf_counter() - start}
         with watcher() as watch:
-            front = solve(study, chosen, watch)
+            front = solve(study, chosen, watch, means.finder(out))
+        front, facts = _certified(front)
     except Interrupted:
         write_run(empty_run(study, point, chosen), out)
         say(f"interrupted before the first design; {out} says so")
@@ -79,7 +109,9 @@ def run_study(path: Path, out: Path, settings: tuple[str, ...], seed: int | None
         _remove_if_empty(out)
         return INFEASIBLE
     with finishing() as told:
-        run = make_run(front, point, "interrupted" if front.found.interrupted else "complete", warm)
+        source = {"path": str(path), "settings": list(settings)}
+        facts = {"source": source, "certificate": facts} | search_facts(front, warm)
+        run = make_run(front, point, "interrupted" if front.found.interrupted else "complete", facts)
         write_run(run, out)
     seconds = time.perf_counter() - start
     if as_json:

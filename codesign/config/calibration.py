@@ -5,6 +5,7 @@ parameter gives its place in the cluster, the prior and the bounds it was fitted
 value and the standard deviation of its logarithm.
 """
 
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -117,8 +118,11 @@ def calibrated(data: dict[str, Any], calibration: Calibration) -> dict[str, Any]
 
 
 def _entry(p: Parameter) -> dict[str, Any]:
+    """The fitted value with the range that has its standard deviation, as even odds in logarithms, within the bounds of the fit."""
     factor, _ = unit_factor(p.unit)
-    numbers = {k: getattr(p, v) / factor for k, v in (("low", "low"), ("default", "value"), ("high", "high"))}
+    reach = math.exp(math.sqrt(3) * p.deviation)
+    ends = {"low": max(p.low, p.value / reach), "default": p.value, "high": min(p.high, p.value * reach)}
+    numbers = {name: end / factor for name, end in ends.items()}
     shown = {k: v if p.unit == "1" else f"{v:.9g} {p.unit}" for k, v in numbers.items()}
     return shown | {"source": "calibration", "note": f"fitted, standard deviation {100 * p.deviation:.1f} %"}
 

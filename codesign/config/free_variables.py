@@ -7,6 +7,7 @@ from codesign import tree
 from codesign.config.catalogue import Catalogue
 from codesign.config.document import Document
 from codesign.config.problems import Problem, nearest
+from codesign.config.schema import Number
 from codesign.config.tables import Row
 from codesign.config.values import (
     FABRIC,
@@ -29,8 +30,9 @@ class Free(NamedTuple):
     """One free variable.
 
     Discrete: `values` are SI numbers, or numbers 0, 1, ... of the `options` named `names`, each
-    the nodes (parts or numbers) that it sets by path. Continuous: between `low` and `high` in
-    whole multiples of `step` (0: any value), all SI.
+    the nodes (parts or numbers) that it sets by path; `provenance` says where the numbers inside
+    the parts of each option come from. Continuous: between `low` and `high` in whole multiples of
+    `step` (0: any value), all SI.
     """
 
     path: str
@@ -42,6 +44,7 @@ class Free(NamedTuple):
     low: float = 0.0
     high: float = 0.0
     step: float = 0.0
+    provenance: tuple[dict[str, Number], ...] = ()
 
 
 def short_names(paths: list[str]) -> dict[str, str]:
@@ -114,7 +117,14 @@ def _read_package(
         problems.append(document.problem(("discrete", name), "every choice must set the same paths"))
     if problems:
         return None, problems
-    return Free(name, name, "1", tuple(map(float, range(len(options)))), tuple(choices), tuple(options)), []
+    provenance = tuple(row_provenance(table, catalogue) for table in choices.values())
+    return Free(name, name, "1", tuple(map(float, range(len(options)))), tuple(choices), tuple(options), provenance=provenance), []
+
+
+def row_provenance(values: dict[str, Any], catalogue: Catalogue) -> dict[str, Number]:
+    """Where the numbers come from that a sound table of "path = value" brings by naming rows, by path."""
+    named = {path: found[1][str(raw)] for path, raw in values.items() if (found := rows_at(path, catalogue)) is not None}
+    return {f"{path}.{inner}": number for path, row in named.items() for inner, number in row.provenance.items()}
 
 
 def _read_parts(
@@ -130,7 +140,8 @@ def _read_parts(
     options = tuple({path: table[choice].module} for choice in choices)
     if path != FABRIC and len(tree.by_structure([option[path] for option in options])) > 1:
         return None, [*problems, document.problem(key, "expected rows of one kind: only the fabric of a cluster can be of several")]
-    return Free(path, name, "1", tuple(map(float, range(len(options)))), tuple(choices), options), problems
+    provenance = tuple({f"{path}.{inner}": number for inner, number in table[choice].provenance.items()} for choice in choices)
+    return Free(path, name, "1", tuple(map(float, range(len(options)))), tuple(choices), options, provenance=provenance), problems
 
 
 def _read_list(

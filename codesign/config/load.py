@@ -10,7 +10,7 @@ from codesign.cluster import Cluster
 from codesign.config.calibration import calibrated, calibration_of
 from codesign.config.catalogue import SHIPPED, Catalogue, config_folder, load_catalogue
 from codesign.config.document import Document, read_document
-from codesign.config.free_variables import package_paths
+from codesign.config.free_variables import package_paths, row_provenance
 from codesign.config.laid_parts import PARTS, load_part, missing_parts
 from codesign.config.parts import Loaded, read_module
 from codesign.config.problems import ConfigError, Problem, nearest, shown_path
@@ -172,6 +172,12 @@ def packaging_label(design: Design, catalogue: Catalogue) -> str:
 DESIGN_KEYS = {"title", "note", "system", "workload", "mapping", "serving", "deployment", "set", "traffic"}
 
 
+def _changed_provenance(before: dict[str, Number], changes: dict[str, Any], catalogue: Catalogue) -> dict[str, Number]:
+    """Where numbers come from when some are set anew: those of a row that is named, none of a number that is given."""
+    kept = {path: number for path, number in before.items() if not any(f"{path}.".startswith(f"{gone}.") for gone in changes)}
+    return kept | row_provenance(changes, catalogue)
+
+
 def _changed_point(document: Document, catalogue: Catalogue) -> Point:
     """The base point with the changes of `[set]`."""
     point = _point(document, catalogue)
@@ -179,7 +185,8 @@ def _changed_point(document: Document, catalogue: Catalogue) -> Point:
     if problems:
         raise ConfigError(problems)
     labels = point.labels | {"packaging": packaging_label(changed[0], catalogue)}
-    point = point._replace(design=changed[0], workload=changed[1], labels=labels)
+    provenance = _changed_provenance(point.provenance, document.data.get("set", {}), catalogue)
+    point = point._replace(design=changed[0], workload=changed[1], labels=labels, provenance=provenance)
     demand, problems = read_demand(document, float(point.workload.model.experts), float(point.design.cluster.pod.size))
     if demand is not None:
         problems += rank_problems(document, demand, point.design)

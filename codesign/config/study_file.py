@@ -22,7 +22,19 @@ STUDY_KEYS = {
     "title", "note", "system", "workload", "mapping", "serving", "deployment", "set", "objectives", "discrete", "continuous",
     "limits", "reference", "search", "traffic"
 }  # fmt: skip
-SEARCH_KEYS = {"seed": 0, "rounds": 3, "directions": 96, "lanes": 16384, "generations": 40, "front": 1000}
+SEARCH_KEYS = {
+    "seed": 0,
+    "rounds": 60,
+    "units": 4,
+    "generations": 4,
+    "descents": 0,
+    "directions": 96,
+    "lanes": 4096,
+    "seconds": 0,
+    "front": 2000,
+}
+SEARCH_KEYS |= {"certificate_seconds": 30, "certificate_percent": 5}
+MAY_BE_ZERO = ("seed", "descents", "seconds", "certificate_seconds")
 
 
 class Reference(NamedTuple):
@@ -87,7 +99,7 @@ def _read_search(document: Document) -> tuple[dict[str, int], list[Problem]]:
     for name, raw in document.data.get("search", {}).items():
         if name not in SEARCH_KEYS:
             problems.append(document.problem(("search", name), "unknown key" + nearest(name, SEARCH_KEYS)))
-        elif isinstance(raw, bool) or not isinstance(raw, int) or raw < (0 if name == "seed" else 1):
+        elif isinstance(raw, bool) or not isinstance(raw, int) or raw < (0 if name in MAY_BE_ZERO else 1):
             problems.append(document.problem(("search", name), f"expected a whole number, got {raw!r}"))
         else:
             settings[name] = raw

@@ -51,6 +51,17 @@ class Stages(NamedTuple):
         """A quantity added up over all stages."""
         return values[0] + self.middles * values[1] + self.lasts * values[2]
 
+    def others(self, values: Triple) -> Triple:
+        """A quantity added up over all stages but one: all but the first, but one in between, but the last."""
+        first, middle, last = values
+        ends = first + self.lasts * last
+        return self.middles * middle + self.lasts * last, ends + jnp.maximum(self.middles - 1, 0.0) * middle, first + self.middles * middle
+
+    def peak(self, values: Triple) -> Scalar:
+        """The largest value of the stages that there are."""
+        first, middle, last = values
+        return jnp.maximum(jnp.maximum(first, jnp.where(self.middles > 0, middle, 0.0)), jnp.where(self.lasts > 0, last, 0.0))
+
     def largest(self, values: Triple) -> Triple:
         """Weights 0 and 1 that pick the stage where the quantity is largest."""
         middle = jnp.where(self.middles > 0, values[1], 0.0)
@@ -68,7 +79,7 @@ def triple(values: Sequence[Scalar]) -> Triple:
 
 def pick(weights: Triple, values: Triple) -> Scalar:
     """The value of the picked stage."""
-    return weights[0] * values[0] + weights[1] * values[1] + weights[2] * values[2]
+    return jnp.where(weights[2] > 0.5, values[2], jnp.where(weights[1] > 0.5, values[1], values[0]))
 
 
 def _take(dense_left: Scalar, layers: Scalar, dense_only: Scalar) -> tuple[Scalar, Scalar]:

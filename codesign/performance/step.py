@@ -25,6 +25,8 @@ from codesign.performance.switching import layer_switching_time
 from codesign.topology.base import Switching
 from codesign.workload.training import Workload
 
+SHORTEST = 1e-9
+"""Seconds: no stage is busy for less, so that fourth powers stay normal numbers in float32."""
 HOST_OPERATORS = 20.0
 """Operators that the host launches per dense layer and pass; a MoE layer has as many again for routing."""
 Operator = Callable[[Workload, Mapping, Share, Engine], Passes]
@@ -32,15 +34,14 @@ MATRIX_KINDS = ("attention projections", "dense network", "experts", "shared exp
 
 
 class Step(NamedTuple):
-    """Seconds by cause, which add up to the step time, and the work of the mean device."""
+    """Seconds by cause, which add up to the step time [s], and the work of the mean device.
+
+    The time is summed apart from its causes, from maxima instead of differences: bounds of it are then close.
+    """
 
     breakdown: dict[str, Scalar]
+    time: Scalar
     work: Work
-
-    @property
-    def time(self) -> Scalar:
-        """The step time [s]: the sum of the breakdown."""
-        return total(self.breakdown.values())
 
 
 class Kind(NamedTuple):
@@ -114,15 +115,23 @@ def stage_traffic(workload: Workload, mapping: Mapping, once: dict[str, Scalar],
     }
 
 
-def host_excess(mapping: Mapping, load: Load, busy: Scalar, launch_time: Scalar) -> Scalar:
-    """Seconds per micro-batch that a stage waits for the host, which launches operators one by one.
-
-    The larger of both sets the pace, softly: (busy^4 + host^4)^(1/4) - busy.
-    """
+def host_time(mapping: Mapping, load: Load, launch_time: Scalar) -> Scalar:
+    """Seconds per micro-batch in which the host launches the operators of a stage, one by one."""
     passes = 2 + mapping.schedule.recompute_layer
-    host = mapping.schedule.kernel_detail * HOST_OPERATORS * passes * (load.layers + load.moe) * launch_time
-    ratio = host / jnp.maximum(busy, 1e-12)
-    return busy * (jnp.sqrt(jnp.sqrt(1 + ratio**4)) - 1)
+    return mapping.schedule.kernel_detail * HOST_OPERATORS * passes * (load.layers + load.moe) * launch_time
+
+
+def paced(busy: Scalar, host: Scalar) -> Scalar:
+    """Seconds of a stage that is `busy`, when the host needs `host` to launch it: the larger sets the pace, softly.
+
+    (busy^4 + host^4)^(1/4).
+    """
+    return jnp.sqrt(jnp.sqrt(jnp.maximum(busy, SHORTEST) ** 4 + host**4))
+
+
+def host_excess(busy: Scalar, host: Scalar) -> Scalar:
+    """Seconds that a stage waits for the host: `paced` less `busy`."""
+    return busy * jnp.expm1(jnp.log1p((host / jnp.maximum(busy, SHORTEST)) ** 4) / 4)
 
 
 def optimizer_work(workload: Workload, mapping: Mapping, load: Load, device: Engine) -> Work:
@@ -179,17 +188,18 @@ def training_step(workload: Workload, mapping: Mapping, part: Share, device: Eng
     found, once = kinds(workload, mapping, part, device), layer_traffic(workload, mapping, part, net)
     waiting, circuits = switching_time(workload, mapping, found, once["all-to-all"], net), _circuits(net)
 
-    def stage(load: Load) -> tuple[dict[str, Scalar], Scalar]:
-        """Seconds per micro-batch by cause, and the computing time under which nothing hides."""
-        work = stage_work(found, load)
-        visible, left = hide(stage_traffic(workload, mapping, once, load), work, mapping)
+    def stage(load: Load) -> tuple[dict[str, Scalar], Scalar, Scalar]:
+        """Seconds per micro-batch by cause, the computing time under which nothing hides, and their sum."""
+        work, host = stage_work(found, load), host_time(mapping, load, launch_time)
+        hidden = hide(stage_traffic(workload, mapping, once, load), work, mapping)
         switching = load.moe * waiting + circuits.sends * circuits.time
-        busy = {name: w.time for name, w in work.items()} | visible | {"circuit switching": switching}
-        return busy | {"host": host_excess(mapping, load, total(busy.values()), launch_time)}, left
+        busy, span = {name: w.time for name, w in work.items()} | hidden.visible, hidden.span + switching
+        return busy | {"circuit switching": switching, "host": host_excess(span, host)}, hidden.left, paced(span, host)
 
-    sums = triple([total(stage(load)[0].values()) for load in part.stages.loads])
-    weights = part.stages.largest(sums)
-    terms, left = stage(Load(*(pick(weights, triple(values)) for values in zip(*part.stages.loads, strict=True))))
+    stages = part.stages
+    sums = triple([stage(load)[2] for load in stages.loads])
+    weights = stages.largest(sums)
+    terms, left, _ = stage(Load(*(pick(weights, triple(values)) for values in zip(*stages.loads, strict=True))))
     times = {name: part.micro_batches * seconds for name, seconds in terms.items()}
     mean_load = Load(*(part.stages.sum(values) / mapping.pp for values in zip(*part.stages.loads, strict=True)))
     mean = stage_work(found, mean_load)
@@ -199,10 +209,11 @@ def training_step(workload: Workload, mapping: Mapping, part: Share, device: Eng
     windows = communication.gradient_scatters(mapping, part)
     hidden = exposed(gradients, mapping.schedule.gradient_overlap, windows * left)
     tied = communication.tied_embedding_time(workload, mapping, part, net)
-    times |= {
-        "pipeline bubble": _bubble(mapping, found, mean_load, part.stages.sum(sums) - pick(weights, sums)),
+    once_per_step = {
+        "pipeline bubble": _bubble(mapping, found, mean_load, pick(weights, stages.others(sums))),
         "gradient traffic": mapping.schedule.gradient_traffic * (hidden + tied),
         "optimizer": optimizer.time,
     }
+    time = part.micro_batches * stages.peak(sums) + total(once_per_step.values())
     even = mean | {"experts": scale(mean["experts"], 1 / workload.training.expert_imbalance)}
-    return Step(times, add(scale(add(*even.values()), part.micro_batches), optimizer))
+    return Step(times | once_per_step, time, add(scale(add(*even.values()), part.micro_batches), optimizer))

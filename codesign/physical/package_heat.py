@@ -81,7 +81,8 @@ def stack_cooling(package: Package) -> Cooling:
 
 def _memory_flux(package: Package) -> Scalar:
     """Heat per area of the memory stacks themselves [W/m2]."""
-    return thermal.power_density(power.memory_power(package), package.stacks * package.memory.footprint)
+    own = thermal.power_density(package.memory.bandwidth * package.memory.energy, package.memory.footprint)
+    return jnp.where(package.stacks > 0, own, 0.0)
 
 
 def _below_stack(cluster: Cluster) -> Scalar:

@@ -16,7 +16,10 @@ import pyarrow.parquet
 
 from codesign.config.problems import ConfigError, Problem, nearest, shown_path
 from codesign.report.page import render
+from codesign.report.rivals import FILE as RIVALS_FILE
+from codesign.report.rivals import read_rivals, rivals_of
 from codesign.report.run import FILES, Run
+from codesign.report.uncertainty import read_uncertainty
 
 
 def check_writable(folder: Path, key: str = "--out") -> None:
@@ -47,7 +50,8 @@ def write_run(run: Run, folder: Path) -> list[Path]:
     replace(folder / "front.parquet", lambda path: pyarrow.parquet.write_table(table, path))
     replace(folder / "front.csv", lambda path: pyarrow.csv.write_csv(table, path))
     replace(folder / "front.json", lambda path: path.write_text(rows, encoding="utf-8"))
-    replace(folder / "report.html", lambda path: path.write_text(render(run), encoding="utf-8"))
+    page = render(run, read_uncertainty(folder, run), read_rivals(folder, run))
+    replace(folder / "report.html", lambda path: path.write_text(page, encoding="utf-8"))
     replace(folder / "manifest.json", lambda path: path.write_text(json.dumps(run.manifest, indent=1), encoding="utf-8"))
     return [folder / name for name in FILES]
 
@@ -68,11 +72,17 @@ def read_run(folder: Path) -> Run:
         raise ConfigError([Problem(shown_path(folder), 0, "", f"cannot be read: {error}")]) from None
 
 
-def rewrite_page(folder: Path) -> Path:
-    """Render the page of an existing run again."""
+def rewrite_page(folder: Path, rivals: Path | None = None) -> Path:
+    """Render the page of an existing run again, with the race of its study from a file if one is given."""
     run = read_run(folder)
     check_writable(folder)
-    replace(folder / "report.html", lambda path: path.write_text(render(run), encoding="utf-8"))
+    if rivals is not None:
+        text = json.dumps(rivals_of(rivals, run))
+        replace(folder / RIVALS_FILE, lambda path: path.write_text(text, encoding="utf-8"))
+    replace(
+        folder / "report.html",
+        lambda path: path.write_text(render(run, read_uncertainty(folder, run), read_rivals(folder, run)), encoding="utf-8"),
+    )
     return folder / "report.html"
 
 

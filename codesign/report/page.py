@@ -8,13 +8,16 @@ from typing import Any
 import jax
 
 from codesign.constraints import CONSTRAINTS
+from codesign.report.certificate import certificate_section
 from codesign.report.charts import breakdown_bars, free_names, parallel_coordinates, reference_value, step_name, tornado, with_unit
 from codesign.report.findings import designs_at, findings, limits_of, rounding_text, spread_rows
 from codesign.report.floorplan import floorplan_svg
 from codesign.report.package_drawing import package_drawing
 from codesign.report.rebuild import design_of
+from codesign.report.rivals import rivals_section
 from codesign.report.run import Run
-from codesign.report.svg import PALETTE, Mark, Series, scatter
+from codesign.report.svg import PALETTE, Margin, Mark, Series, scatter
+from codesign.report.uncertainty import uncertainty_figures, uncertainty_section
 
 STYLE = """
 :root{--ink:#1f2933;--soft:#61707d;--line:#d9e0e6;--ground:#f6f8fa;--accent:#0072b2}
@@ -38,6 +41,7 @@ svg.scatter .label{font-size:13px;fill:var(--ink)}
 svg.scatter .name{font-weight:600;fill:var(--ink)}
 svg.scatter .frame{fill:none;stroke:var(--line)}
 svg.scatter .grid{stroke:#eef1f4}
+svg.scatter .band{fill:#0072b2;fill-opacity:.13;stroke:#0072b2;stroke-opacity:.35;stroke-width:.6}
 svg.scatter .mark{fill:#fff;stroke:var(--ink);stroke-width:2}
 svg.scatter circle:hover{r:6;stroke:#000}
 table{border-collapse:collapse;width:100%;font-size:13.5px}
@@ -83,13 +87,14 @@ def _scatters(run: Run) -> str:
     parts = [n for n in free_names(run) if isinstance(run.columns[n][0], str)]
     by = parts[0] if parts else None
     first, *others = run.manifest["objectives"]
-    cards, key = [], ""
+    cards, key, eps = [], "", (run.manifest.get("certificate") or {}).get("eps")
     for other in others:
         x, y = first["name"], other["name"]
         marks = [Mark(r["name"], reference_value(r, x), reference_value(r, y)) for r in run.manifest["references"]]
         labels = (with_unit(first["label"], first["unit"]), with_unit(other["label"], other["unit"]))
         series = _series(run, x, y, by)
-        cards.append(f'<div class="card">{scatter(series, marks, labels)}</div>')
+        margin = Margin(1 + eps, (first["sense"], other["sense"])) if eps else None
+        cards.append(f'<div class="card">{scatter(series, marks, labels, margin)}</div>')
         key = "".join(f'<span><i style="background:{s.colour}"></i>{html.escape(s.name)}</span>' for s in series)
     return f'<div class="pair">{"".join(cards)}</div><p class="key">{key}</p>'
 
@@ -170,11 +175,14 @@ def _packaging_text(run: Run) -> str:
     return f"To scale, plainly arranged. Cost constants of the base: {constants}; the table has manufacturing cost and market price."
 
 
+RACE = "Share of the best hypervolume that any method found, over wall time with compilation; every method keeps all it evaluates."
+
+
 def _card(name: str) -> str:
     return f"<div class='card'><div id='{name}'></div></div>"
 
 
-def _sections(run: Run, first: str) -> list[str]:
+def _sections(run: Run, first: str, uncertainty: dict[str, Any] | None, race: dict[str, Any] | None) -> list[str]:
     """Everything below the headline, in reading order."""
     front = (
         "Each point is a design that no other design beats in all objectives. Hover to see what it is; "
@@ -185,18 +193,21 @@ def _sections(run: Run, first: str) -> list[str]:
         _tiles(run),
         "<ul class='card short'>" + "".join(f"<li>{html.escape(text)}</li>" for text in findings(run)) + "</ul>",
         _section("The front", front, _scatters(run)),
+        _section("How far from optimal it can be", "", certificate_section(run)),
+        *([_section("How sure the front is", "", uncertainty_section(run, uncertainty))] if uncertainty else []),
         _section("What the designs choose", "Drag along an axis to keep the designs that pass through it.", _card("parallel")),
         _section(f"Where the {step_name(run)} goes", "", _card("breakdown")),
         _section(f"Which constant moves the fastest design ({first})", moves, _card("tornado")),
         _section("The packages of the best designs", _packaging_text(run), _packages(run)),
         _section("Limits the front leans on", "", _limits(run)),
         _section("Designs along the front", "", _table(run)),
+        *([_section("Found sooner than by other optimisers", RACE, rivals_section(race))] if race else []),
         _section("Conditions", "", _conditions(run)),
     ]
 
 
-def render(run: Run) -> str:
-    """The whole page as text."""
+def render(run: Run, uncertainty: dict[str, Any] | None = None, race: dict[str, Any] | None = None) -> str:
+    """The whole page as text; `uncertainty` and `race` as their files hold them."""
     title, labels = html.escape(run.manifest["title"]), run.manifest["labels"]
     head = f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{title}</title><style>{STYLE}</style></head><body><main>"
     intro = f"<h1>{title}</h1><p class='soft'>{html.escape(labels['workload'])} on variations of: {html.escape(labels['system'])}</p>"
@@ -208,7 +219,8 @@ def render(run: Run) -> str:
 
     first = run.manifest["best"][run.manifest["objectives"][0]["name"]]
     figures = {"parallel": parallel_coordinates(run), "breakdown": breakdown_bars(run), "tornado": tornado(run, first)}
+    figures |= uncertainty_figures(run, uncertainty) if uncertainty else {}
     data = json.dumps(figures).replace("<", "\\u003c")
     draw = "for(const[k,f]of Object.entries(FIGURES))Plotly.newPlot(k,f.data,f.layout,{responsive:true,displayModeBar:false});"
     script = f"<script>{get_plotlyjs()}</script><script>const FIGURES={data};{draw}</script>"
-    return f"{head}{intro}{''.join(_sections(run, first))}</main>{script}</body></html>"
+    return f"{head}{intro}{''.join(_sections(run, first, uncertainty, race))}</main>{script}</body></html>"

@@ -146,9 +146,8 @@ def _versions() -> dict[str, str]:
     return {"codesign": __version__, "python": platform.python_version(), **{n: importlib.metadata.version(n) for n in names}}
 
 
-def _resolved(front: Front) -> dict[str, Any]:
+def resolved_study(study: Study) -> dict[str, Any]:
     """The base point and every part that can be chosen, all in SI: enough to rebuild any design."""
-    study = front.study
     base = {path: float(value) for path, _, value in leaves(study.design, study.workload)}
     options = {
         free.path: {name: _plain(option) for name, option in zip(free.names, free.options, strict=True)}
@@ -205,30 +204,67 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def make_run(front: Front, point: Point, status: str, warm: dict[str, float]) -> Run:
-    """The run of a solved study; `warm` are seconds by stage before the search."""
+SEARCH_FACTS = (
+    "found", "evaluations", "gradients", "feasible_share", "hypervolume", "relaxed_hypervolume", "rounded_hypervolume", "seconds",
+)  # fmt: skip
+
+
+def search_facts(front: Front, warm: dict[str, float]) -> dict[str, Any]:
+    """What the search did, for the manifest; `warm` are seconds by stage before it."""
+    found = front.found
+    return {
+        "found": found.archive.size, "evaluations": found.evaluations, "gradients": found.gradients,
+        "feasible_share": found.feasible_share, "hypervolume": front.volumes.front, "relaxed_hypervolume": front.volumes.relaxed,
+        "rounded_hypervolume": front.volumes.rounded, "seconds": warm | found.seconds,
+    }  # fmt: skip
+
+
+def rerun(run: Run, study: Study, point: Point, front: Front | None, facts: dict[str, Any]) -> Run:
+    """The run with other facts, and with another front where there is one."""
+    if front is None:
+        return Run(run.manifest | facts, run.columns)
+    kept = {key: run.manifest[key] for key in (*SEARCH_FACTS, "source")}
+    return make_run(front, point, run.manifest["status"], kept | facts)
+
+
+def make_run(front: Front, point: Point, status: str, facts: dict[str, Any]) -> Run:
+    """The run of a solved study; `facts` of the search, of its source and of its certificate go into the manifest."""
     columns, units = front_table(front)
-    file, found = front.study.file, front.found
+    file = front.study.file
     best = {}
     for name in file.objectives:
         values = np.asarray(getattr(front.metrics, name)) * OBJECTIVES[name].sense
         best[name] = identifier(int(np.argmin(values)))
     rows = sorted({int(i[1:]) - 1 for i in best.values()})
-    resolved = _resolved(front)
+    resolved = resolved_study(front.study)
     manifest = {
         "title": file.title, "note": file.note, "status": status, "created": _now(),
         "labels": point.labels, "accuracy": point.accuracy, "seed": front.seed, "search": file.search, "versions": _versions(),
         "objectives": [{"name": n, "sense": OBJECTIVES[n].sense, "label": OBJECTIVES[n].label, "unit": units[n]} for n in file.objectives],
-        "units": units, "designs": front.size, "found": found.archive.size, "cells": front.study.space.size,
-        "evaluations": found.evaluations, "gradients": found.gradients, "feasible_share": found.feasible_share,
-        "hypervolume": front.volumes.front, "relaxed_hypervolume": front.volumes.relaxed,
-        "rounded_hypervolume": front.volumes.rounded, "seconds": warm | found.seconds,
+        "units": units, "designs": front.size, "cells": front.study.space.size,
         "best": best, "references": _references(front), "study": resolved,
-        "study_hash": hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest(),
+        "study_hash": study_hash(resolved),
         "provenance": {path: number._asdict() for path, number in point.provenance.items()},
+        "option_provenance": _option_provenance(front.study),
         "sensitivities": {identifier(i): _top(elasticities(*front.design(i), file.objectives)) for i in rows},
     }  # fmt: skip
-    return Run(manifest, columns)
+    return Run(manifest | facts, columns)
+
+
+def study_hash(resolved: dict[str, Any]) -> str:
+    """What names a resolved study: the same for the same numbers and choices."""
+    return hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()
+
+
+def _option_provenance(study: Study) -> dict[str, Any]:
+    """Where the numbers of every part that can be chosen come from, by path and name of the choice."""
+    chosen = [free for free in study.file.discrete if free.options]
+    return {
+        free.path: {
+            name: {path: number._asdict() for path, number in rows.items()} for name, rows in zip(free.names, free.provenance, strict=True)
+        }
+        for free in chosen
+    }
 
 
 def _top(found: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:

@@ -5,6 +5,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from codesign.report.band import band
+
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f3c8d", "#666666")
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 400, 74, 14, 14, 52
 
@@ -70,13 +72,33 @@ def _axes(x: tuple[float, float], y: tuple[float, float], labels: tuple[str, str
     return parts
 
 
-def scatter(series: Sequence[Series], marks: Sequence[Mark], labels: tuple[str, str]) -> str:
-    """A scatter on logarithmic axes; hover names each design, diamonds are references."""
+class Margin(NamedTuple):
+    """A factor by which designs may be better that were not found, and which way is better: sense 1 less, -1 more."""
+
+    factor: float
+    senses: tuple[int, int]
+
+
+def _shade(series: Sequence[Series], margin: Margin, x: tuple[float, float], y: tuple[float, float]) -> str:
+    """The band of a margin, cut at the frame."""
+    points = [point for group in series for point in zip(group.x, group.y, strict=True)]
+    ends = x[margin.senses[0] > 0], y[margin.senses[1] > 0]
+    corners = [
+        f"{_place(min(max(px, x[0]), x[1]), *x, LEFT, WIDTH - RIGHT):.1f},{_place(min(max(py, y[0]), y[1]), *y, HEIGHT - BOTTOM, TOP):.1f}"
+        for px, py in band(points, margin.senses, margin.factor, ends)
+    ]
+    title = f"<title>no feasible design lies beyond this band: the front made better by {100 * (margin.factor - 1):.2f} %</title>"
+    return f'<polygon points="{" ".join(corners)}" class="band">{title}</polygon>'
+
+
+def scatter(series: Sequence[Series], marks: Sequence[Mark], labels: tuple[str, str], margin: Margin | None = None) -> str:
+    """A scatter on logarithmic axes; hover names each design, diamonds are references, a band shows a margin."""
     xs = [v for s in series for v in s.x] + [m.x for m in marks]
     ys = [v for s in series for v in s.y] + [m.y for m in marks]
     x, y = _bounds(xs), _bounds(ys)
     name = html.escape(f"{labels[1]} over {labels[0]}")
     parts = [f'<svg class="scatter" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{name}">', *_axes(x, y, labels)]
+    parts += [_shade(series, margin, x, y)] if margin else []
     for group in series:
         for px, py, text in zip(group.x, group.y, group.texts, strict=True):
             at = _place(px, *x, LEFT, WIDTH - RIGHT), _place(py, *y, HEIGHT - BOTTOM, TOP)

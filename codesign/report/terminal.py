@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from codesign.config.problems import shown_path
+from codesign.report.certificate import certificate_text
 from codesign.report.charts import free_names, reference_value, short_path, step_name, with_unit
 from codesign.report.findings import choice_text, designs_at, findings, limits_of, rounding_text, spread_rows
 from codesign.report.run import FILES, Run
@@ -113,6 +114,8 @@ def print_run(run: Run, folder: Path, seconds: float, console: Console) -> None:
         console.print(part, "")
     console.print(f"Limits within 1 %: {_active(run)}")
     console.print(f"{m['designs']} designs of {m['found']} on the front; hypervolume {m['hypervolume']:.4f}; {rounding_text(run)}")
+    text = certificate_text(run)
+    console.print(text[0].upper() + text[1:] + ".")
     console.print(f"{m['accuracy'][0].upper() + m['accuracy'][1:]}.", style="dim")
     spent = " + ".join(f"{name} {value:.1f}" for name, value in m["seconds"].items())
     console.print(f"{seconds:.1f} s ({spent}); files in {place}: {', '.join(FILES)}")

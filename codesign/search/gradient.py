@@ -10,13 +10,16 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from codesign.fields import total
-from codesign.search.scalarize import Annealing, Direction, scalar_gradient
-from codesign.search.space import Lanes, Model, Space, to_values
+from codesign.search.archive import Population, Scale, together
+from codesign.search.scalarize import Annealing, Direction, directions, scalar_gradient
+from codesign.search.space import Lanes, Model, Space, cells_at, lanes, to_unit_box, to_values
 
-STEPS = 60
+STEPS = 40
+NUDGE = 0.02
 LEARNING_RATE = 0.08
 
 
@@ -53,7 +56,7 @@ def _annealed(step: Any, dtype: Any) -> Annealing:
 
 
 def make_descent(model: Model, space: Space) -> Callable:
-    """Descent: (z, cells, direction, offset, scale) -> end points, their scalar, objectives, violations.
+    """Descent: (z, cells, direction, offset, scale) -> end points.
 
     Objectives are normalised as (F - offset) / scale per objective. Jacobian and update are
     compiled apart and called from a plain loop: one compiled loop over the steps ran 2.5 times
@@ -75,17 +78,27 @@ def make_descent(model: Model, space: Space) -> Callable:
         updates, state = optimizer.update(slope, state)
         return tuple(jnp.clip(v + u, 0.0, 1.0) for v, u in zip(z, updates, strict=True)), state
 
-    @jax.jit
-    def judge(z: Lanes, cells: Any, direction: Direction, offset: Lanes, scale: Lanes) -> tuple[Any, Lanes, Lanes]:
-        raw, violations = model(to_values(space, z), cells)
-        objectives = tuple((f - a) / s for f, a, s in zip(raw, offset, scale, strict=True))
-        value, _, _ = scalar_gradient(objectives, violations, direction, _annealed(STEPS - 1.0, z[0].dtype))
-        return value, raw, violations
-
-    def descend(z: Lanes, cells: Any, direction: Direction, offset: Lanes, scale: Lanes) -> tuple[Lanes, Any, Lanes, Lanes]:
+    def descend(z: Lanes, cells: Any, direction: Direction, offset: Lanes, scale: Lanes) -> Lanes:
         state = optimizer.init(z)
         for number in range(STEPS):
             z, state = update(z, state, jnp.asarray(number, z[0].dtype), differentiate(z, cells), direction, offset, scale)
-        return z, *judge(z, cells, direction, offset, scale)
+        return z
 
     return descend
+
+
+def descended(
+    descend: Callable, space: Space, population: Population, scale: Scale, kinds: int, count: int, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where `count` descents from designs on the front and near it end, as values (d, n) in cells (n,), not rounded.
+
+    Every start takes one of `kinds` directions; half of them use Tchebycheff.
+    """
+    everyone = together(population.archive, population.near)
+    starts = generator.integers(0, everyone.size, count)
+    z = to_unit_box(space, everyone.x[:, starts]) + NUDGE * generator.standard_normal((space.dimension, count))
+    weights = directions(kinds, len(scale.low), generator)[generator.integers(0, kinds, count)]
+    direction = Direction(lanes(weights.T), lanes(generator.integers(0, 2, count)[None])[0])
+    cell = everyone.cell[starts]
+    ends = descend(lanes(np.clip(z, 0.0, 1.0)), cells_at(space.cells, cell), direction, lanes(scale.low), lanes(scale.span))
+    return np.stack(to_values(space, ends)).astype(float), cell

@@ -1,47 +1,114 @@
-"""Which children do the designs of an archive have?
+"""Which children do designs have, and which neighbours?
 
-Children lie near a parent, on the line to a neighbour on the front, or one step away in one
-discrete choice; all are rounded to what can be built before they are judged.
+Children lie near a parent, on the line to a neighbour on the front, take some of its values,
+or are some steps away in discrete choices; all are rounded to what can be built before they
+are judged.
 """
 
 import numpy as np
 
-from codesign.search.archive import Archive
+from codesign.search.archive import Archive, Population, together
 from codesign.search.space import Space, to_unit_box
 
 NEIGHBOURHOOD = 30
-CELL_MOVE = 0.25
+FROM_NEAR = 0.4
+MOST_MOVES = 4
+FREE_STEP = 0.002
+_MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93))
 
 
-def _mates(archive: Archive, parents: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """For each parent a point near it in the order of one random objective."""
-    ranks = np.argsort(np.argsort(archive.objectives, axis=1), axis=1)
-    orders = np.argsort(archive.objectives, axis=1)
-    objective = generator.integers(0, len(archive.objectives), len(parents))
-    shift = generator.integers(-NEIGHBOURHOOD, NEIGHBOURHOOD + 1, len(parents))
-    place = np.clip(ranks[objective, parents] + shift, 0, archive.size - 1)
-    return orders[objective, place]
+def fingerprints(x: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """64 bits (n,) that differ for different designs."""
+    mixed = cell.astype(np.uint64) * _MIX[0]
+    for row in x:
+        mixed = (mixed ^ np.ascontiguousarray(row + 0.0).view(np.uint64)) * _MIX[1]
+        mixed ^= mixed >> np.uint64(32)
+    return mixed
 
 
-def children(archive: Archive, space: Space, count: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """`count` rounded children as values (d, count) and cells (count,).
+def distinct(x: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The designs without repetitions."""
+    _, first = np.unique(fingerprints(x, cell), return_index=True)
+    return x[:, first], cell[first]
 
-    z' = z_a + mask sigma xi + t (z_b - z_a), sigma log-uniform in 5e-4..0.2, t in (-0.5, 1)
-    for half of them; a quarter moves to a neighbouring cell.
+
+def _mates(front: np.ndarray, parents: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """For each parent (o, n) a point of the front near it in the order of one random objective."""
+    count = parents.shape[1]
+    objective = generator.integers(0, len(front), count)
+    shift = np.asarray(generator.integers(-NEIGHBOURHOOD, NEIGHBOURHOOD + 1, count))
+    chosen = np.zeros(count, dtype=np.int64)
+    orders = np.argsort(front, axis=1, kind="stable")
+    for row in range(len(front)):
+        here, order = objective == row, orders[row]
+        place = np.searchsorted(front[row, order], parents[row, here]) + shift[here]
+        chosen[here] = order[np.clip(place, 0, len(order) - 1)]
+    return chosen
+
+
+def _moved(space: Space, cell: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Cells some steps away: none with probability 0.6, then ever fewer; half of them go on in one choice."""
+    moves = np.minimum(generator.geometric(0.6, len(cell)) - 1, MOST_MOVES)
+    straight = generator.random(len(cell)) < 0.5
+    way = generator.integers(0, space.moves.shape[1], len(cell))
+    for number in range(MOST_MOVES):
+        target = space.moves[cell, way]
+        cell = np.where((moves > number) & (target >= 0), target, cell)
+        way = np.where(straight, way, generator.integers(0, space.moves.shape[1], len(cell)))
+    return cell
+
+
+def _varied(own: np.ndarray, other: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """z' = z_a + mask sigma xi + t (z_b - z_a), sigma log-uniform in 5e-4..0.3, t in (-0.5, 1) for half of them.
+
+    A quarter takes half of its coordinates from z_b.
     """
-    parents = generator.integers(0, archive.size, count)
-    mates = _mates(archive, parents, generator)
-    z = to_unit_box(space, archive.x)
-    shape = (space.dimension, count)
-    sigma = np.exp(generator.uniform(np.log(5e-4), np.log(0.2), count))
+    shape = own.shape
+    sigma = np.exp(generator.uniform(np.log(5e-4), np.log(0.3), shape[1]))
     mask = generator.random(shape) < 0.45
-    blend = np.where(generator.random(count) < 0.5, generator.uniform(-0.5, 1.0, count), 0.0)
-    child = z[:, parents] + mask * sigma * generator.standard_normal(shape) + blend * (z[:, mates] - z[:, parents])
-    cell = archive.cell[parents].copy()
-    moving = generator.random(count) < CELL_MOVE
-    target = space.moves[cell, generator.integers(0, space.moves.shape[1], count)]
-    cell = np.where(moving & (target >= 0), target, cell)
-    borrowed = generator.random(count) < 0.1
-    cell = np.where(borrowed, archive.cell[mates], cell)
-    x = space.low[:, None] * (space.high / space.low)[:, None] ** np.clip(child, 0.0, 1.0)
-    return space.snap(x, cell), cell
+    blend = np.where(generator.random(shape[1]) < 0.5, generator.uniform(-0.5, 1.0, shape[1]), 0.0)
+    child = own + mask * sigma * generator.standard_normal(shape) + blend * (other - own)
+    taken = generator.random(shape) < np.where(generator.random(shape[1]) < 0.25, 0.5, 0.0)
+    return np.clip(np.where(taken, other, child), 0.0, 1.0)
+
+
+def children(population: Population, space: Space, count: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """About `count` children, not yet rounded, as values (d, n) and cells (n,); parents are of the archive or near it."""
+    front = population.archive if population.archive.size else population.near
+    everyone = together(front, population.near)
+    from_near = int(FROM_NEAR * count) if population.near.size else 0
+    near = front.size + generator.integers(0, max(population.near.size, 1), from_near)
+    parents = np.concatenate([generator.integers(0, front.size, count - from_near), near])
+    mates = _mates(front.objectives, everyone.objectives[:, parents], generator)
+    z = to_unit_box(space, everyone.x)
+    child = _varied(z[:, parents], z[:, mates], generator)
+    cell = _moved(space, everyone.cell[parents], generator)
+    cell = np.where(generator.random(count) < 0.1, everyone.cell[mates], cell)
+    return space.low[:, None] * (space.high / space.low)[:, None] ** child, cell
+
+
+def _stepped(space: Space, x: np.ndarray, cell: np.ndarray, variable: int, sign: int) -> np.ndarray:
+    """Values one step of the lattice away in one variable; of a free variable a five-hundredth of its range."""
+    moved, step = x.copy(), space.lattice.steps[variable]
+    ratio = (space.high[variable] / space.low[variable]) ** (sign * FREE_STEP)
+    moved[variable] = x[variable] + sign * step if step > 0 else x[variable] * ratio
+    if variable in space.lattice.tables:
+        table = space.lattice.tables[variable]
+        for number in np.unique(table.which[cell]):
+            here, values = table.which[cell] == number, table.rows[number]
+            place = np.searchsorted(values, x[variable, here] * (1 - 1e-9)) + sign
+            moved[variable, here] = values[np.clip(place, 0, len(values) - 1)]
+    return space.snap(moved, cell)
+
+
+def adjacent(designs: Archive, space: Space) -> tuple[np.ndarray, np.ndarray]:
+    """Everything that differs in one thing: a variable by one step up or down, or a discrete choice by any number of steps."""
+    values = [_stepped(space, designs.x, designs.cell, row, sign) for row in range(space.dimension) for sign in (-1, 1)]
+    cells = [designs.cell] * len(values)
+    for way in space.moves.T:
+        target = way[designs.cell]
+        while (legal := target >= 0).any():
+            values.append(space.snap(designs.x[:, legal], target[legal]))
+            cells.append(target[legal])
+            target = np.where(legal, way[target], -1)
+    return distinct(np.concatenate(values, axis=1), np.concatenate(cells))

@@ -1,29 +1,26 @@
-"""Where do descents start: random points of every cell, and the best of them per direction?"""
+"""What are random points of a space worth, and how are batches of points judged?"""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from codesign.pareto import ideal, nadir, nondominated
-from codesign.search.scalarize import sample_score
-from codesign.search.space import Model, Space, cells_at, lanes
+from codesign.search.space import Lanes, Model, Space
 
 CHUNK = 16384
-COUNT = 1_000_000
-LOOKED_AT = 250_000
-PER_CELL = 256
-PENALTY = 20.0
+FIXED = 8 * CHUNK
 
 Evaluation = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""(values (d, n), cells (n,)) -> objectives (o, n), violations (g, n)."""
+"""(values (d, n), cells (n,)) -> objectives (o, n), worst violation (1, n)."""
 
 
 class Samples(NamedTuple):
-    """Random points of all cells."""
+    """Random points: values (d, n), cells (n,), objectives (o, n), worst violations (1, n)."""
 
-    z: np.ndarray
     x: np.ndarray
     cell: np.ndarray
     objectives: np.ndarray
@@ -40,68 +37,71 @@ class Samples(NamedTuple):
         return int(np.argmin(np.nan_to_num(self.violations, nan=np.inf).max(axis=0)))
 
 
+def _placements() -> tuple[Any, Any] | None:
+    """How lanes are spread over all devices and tables are kept on each; None where there is one device."""
+    devices = jax.local_devices()
+    if len(devices) == 1 or CHUNK % len(devices):
+        return None
+    mesh = Mesh(np.array(devices), ("lanes",))
+    return NamedSharding(mesh, PartitionSpec("lanes")), NamedSharding(mesh, PartitionSpec())
+
+
+@jax.jit
+def _gather(cells: Any, index: jax.Array) -> Any:
+    return jax.tree.map(lambda leaf: jnp.take(leaf, index, axis=0), cells)
+
+
+@jax.jit
+def _summary(objectives: Lanes, violations: Lanes) -> tuple[jax.Array, jax.Array]:
+    """Objectives as rows, and the largest violation; apart from the model, which it would make slow (see `space`)."""
+    worst = violations[0]
+    for violation in violations[1:]:
+        worst = jnp.maximum(worst, violation)
+    return jnp.stack(objectives), worst[None]
+
+
 def make_batch_evaluation(model: Model, space: Space) -> Evaluation:
-    """Compiled evaluation of values (d, n) in cells (n,), in chunks padded to one shape."""
-    compiled = jax.jit(model)
+    """Compiled evaluation of values (d, n) in cells (n,), in chunks padded to one shape, spread over all local devices.
+
+    Lanes do not see each other: neither the number of devices nor the padding changes a result.
+    """
+    compiled, places = jax.jit(model), _placements()
+    cells = jax.device_put(space.cells, places[1]) if places else space.cells
+
+    def placed(row: np.ndarray) -> Any:
+        return jax.device_put(row, places[0]) if places else jnp.asarray(row)
 
     def evaluate(x: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         parts = []
         for start in range(0, len(cell), CHUNK):
             index = np.minimum(np.arange(start, start + CHUNK), len(cell) - 1)
-            parts.append(compiled(lanes(x[:, index]), cells_at(space.cells, cell[index])))
-        objectives, violations = (np.concatenate([np.stack(p[k]) for p in parts], axis=1)[:, : len(cell)] for k in (0, 1))
-        return objectives.astype(float), violations.astype(float)
+            values = tuple(placed(row[index].astype(np.float32)) for row in x)
+            parts.append(_summary(*compiled(values, _gather(cells, placed(cell[index].astype(np.int32))))))
+        objectives, worst = (np.concatenate([np.asarray(p[k]) for p in parts], axis=1)[:, : len(cell)] for k in (0, 1))
+        return objectives.astype(float), worst.astype(float)
 
     return evaluate
 
 
-def draw_samples(space: Space, evaluate: Evaluation, generator: np.random.Generator) -> Samples:
-    """About a million points, equally many in each cell and at most 256."""
-    each = max(1, min(PER_CELL, COUNT // space.size))
-    cell = np.repeat(np.arange(space.size), each)
-    z = generator.random((space.dimension, len(cell)))
-    x = space.low[:, None] * (space.high / space.low)[:, None] ** z
-    return Samples(z, x, cell, *evaluate(x, cell))
-
-
-def anchors(space: Space, evaluate: Evaluation) -> tuple[np.ndarray, np.ndarray] | None:
-    """Ideal and nadir of the best of a fixed set of random points, the same for every seed; None if none is feasible.
-
-    They fix the scale of the hypervolume, so that two runs of one study can be compared.
-    """
+def fixed_samples(space: Space, evaluate: Evaluation, part: int = 0, parts: int = 1) -> Samples:
+    """A part of a fixed set of random points, on a log scale and not rounded: the same for every seed."""
     generator = np.random.default_rng(0)
-    cell = generator.integers(0, space.size, 8 * CHUNK)
-    z = generator.random((space.dimension, len(cell)))
+    cell = generator.integers(0, space.size, FIXED)[part::parts]
+    z = generator.random((space.dimension, FIXED))[:, part::parts]
     x = space.low[:, None] * (space.high / space.low)[:, None] ** z
-    fixed = Samples(z, x, cell, *evaluate(x, cell))
-    points = fixed.objectives[:, fixed.good].T
+    return Samples(x, cell, *evaluate(x, cell))
+
+
+def ends(points: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Ideal and nadir of the best of the points (n, o); None if there is none."""
     points = points[nondominated(points)]
     return (ideal(points), nadir(points)) if len(points) else None
 
 
-def scales(samples: Samples) -> tuple[np.ndarray, np.ndarray]:
-    """Offset and scale per objective: ideal, and its distance to the median, of the feasible samples."""
-    finite = np.all(np.isfinite(samples.objectives), axis=0)
-    values = samples.objectives[:, samples.good if samples.good.sum() > 10 else finite]
-    low = values.min(axis=1)
-    return low, np.maximum(np.median(values, axis=1) - low, 1e-6)
+def anchors(space: Space, evaluate: Evaluation) -> tuple[np.ndarray, np.ndarray] | None:
+    """Ideal and nadir of the best of the fixed random points; None if none is feasible.
 
-
-def choose_starts(samples: Samples, weights: np.ndarray, kinds: np.ndarray, each: int) -> np.ndarray:
-    """For each direction the best sample of each of the `each` best cells: indices (directions, each).
-
-    Every n-th sample is looked at, so that a quarter of a million scores are sorted per direction.
+    They fix the scale of the hypervolume, so that two runs of one study can be compared.
     """
-    offset, scale = scales(samples)
-    stride = max(1, len(samples.cell) // LOOKED_AT)
-    values = ((samples.objectives[:, ::stride] - offset[:, None]) / scale[:, None]).astype(np.float32)
-    worst, cells = samples.violations[:, ::stride].max(axis=0).astype(np.float32), samples.cell[::stride]
-    chosen = np.zeros((len(weights), each), dtype=np.int64)
-    for row, (weight, kind) in enumerate(zip(weights, kinds, strict=True)):
-        score = np.nan_to_num(sample_score(values, worst, weight, bool(kind), PENALTY), nan=np.inf)
-        wanted = min(40 * each, len(score))
-        best = np.argpartition(score, wanted - 1)[:wanted]
-        best = best[np.argsort(score[best])]
-        _, first = np.unique(cells[best], return_index=True)
-        chosen[row] = stride * np.resize(best[np.sort(first)][:each], each)
-    return chosen
+    fixed = fixed_samples(space, evaluate)
+    return ends(fixed.objectives[:, fixed.good].T)

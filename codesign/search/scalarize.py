@@ -54,10 +54,3 @@ def scalar_gradient(objectives: Lanes, violations: Lanes, direction: Direction, 
     value = value + at.rho * at.back_off * sum(jax.nn.softplus(s) for s in steep)
     to_violations = tuple(at.rho * jax.nn.sigmoid(s) for s in steep)
     return value, to_objectives, to_violations
-
-
-def sample_score(objectives: np.ndarray, worst_violation: np.ndarray, weights: np.ndarray, tchebycheff: bool, rho: float) -> np.ndarray:
-    """Scores (n,) of samples for one direction: the sharp scalar plus a linear penalty."""
-    shifted = weights[:, None] * (objectives - UTOPIA)
-    base = shifted.max(axis=0) if tchebycheff else shifted.sum(axis=0)
-    return base + rho * np.maximum(worst_violation, 0.0)

@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from codesign.search.lattice import Lattice
+
 Lanes = tuple[Any, ...]
 """One (n,) array per variable, objective or violation."""
 
@@ -22,20 +24,23 @@ Model = Callable[[Lanes, Any], tuple[Lanes, Lanes]]
 class Space(NamedTuple):
     """`low` and `high` (d,) bound the variables; `cells` is a pytree of (cells,) leaves.
 
-    `moves` (cells, k) are neighbours of each cell (-1 pads); `snap` rounds values (d, n) in
-    cells (n,) to what can be built.
+    `moves` (cells, k) are neighbours of each cell (-1 pads); `lattice` is what can be built.
     """
 
     low: np.ndarray
     high: np.ndarray
     cells: Any
     moves: np.ndarray
-    snap: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    lattice: Lattice
 
     @property
     def size(self) -> int:
         """Number of cells."""
         return len(jax.tree.leaves(self.cells)[0])
+
+    def snap(self, x: np.ndarray, cell: np.ndarray) -> np.ndarray:
+        """Values (d, n) in cells (n,) rounded to what can be built."""
+        return self.lattice.snap(x, cell)
 
     @property
     def dimension(self) -> int:

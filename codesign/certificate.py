@@ -1,0 +1,83 @@
+"""How far from optimal can the front of a study at most be, and in which box and lattice?"""
+
+import hashlib
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from codesign.cells import cell_values
+from codesign.search.archive import Archive
+from codesign.search.certify import Proof, ProofProgress, prove
+from codesign.search.program import flatten
+from codesign.study import Exact, Front, Study, designs_of, front_of, gap_results, make_exact_evaluation, make_model
+
+
+class Certificate(NamedTuple):
+    """A proof with what it is about: eps, target, boxes, open boxes, seconds, cells and operations of the traced model, and its hash."""
+
+    eps: float
+    target: float
+    boxes: int
+    open: int
+    seconds: float
+    tracing: float
+    cells: int
+    operations: int
+    designs: int
+    model: str
+
+
+def problem_of(study: Study, target: float) -> dict[str, Any]:
+    """The study as plain data for `prove`; `UnknownOperation` names an operation that has no bounds."""
+    with jax.enable_x64(True):
+        model = make_model(study.file, study.design, study.workload, jnp.float64, gap_results)
+        cells = cell_values(study.file, study.columns, jnp.float64)
+        leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(cells)]
+        dimension = study.space.dimension
+        fixed = {dimension + i: float(leaf[0]) for i, leaf in enumerate(leaves) if leaf.min() == leaf.max()}
+        one = jax.tree.map(lambda leaf: leaf[0], cells)
+        middle = tuple(jnp.asarray(value) for value in np.sqrt(study.space.low * study.space.high))
+        program = flatten(model, (middle, one), fixed)
+    moving = {dimension + i: leaf for i, leaf in enumerate(leaves) if dimension + i not in fixed}
+    return {
+        "program": program, "dimension": dimension, "objectives": len(study.file.objectives), "leaves": moving,
+        "lattice": study.space.lattice, "cells": study.space.size, "target": float(np.log1p(target)),
+    }  # fmt: skip
+
+
+def certify(
+    study: Study, front: Archive, exact: Exact, target: float, seconds: float, workers: int, watch: Callable[[ProofProgress], None]
+) -> tuple[Certificate, Archive]:
+    """A proof for a front of exact float64 values, and the front with the designs that the proof found."""
+    start = time.perf_counter()
+    problem = problem_of(study, target)
+    tracing = time.perf_counter() - start
+
+    def evaluate(x: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        _, objectives, broken = exact(x, cell)
+        return objectives, np.all(broken <= 0, axis=0)
+
+    proof = prove(problem, front, evaluate, seconds, workers, watch)
+    return _certificate(proof, problem, target, tracing), proof.front
+
+
+def certified(
+    front: Front, target: float, seconds: float, workers: int, watch: Callable[[ProofProgress], None]
+) -> tuple[Certificate, Front]:
+    """A proof for a solved study, and its front with the designs that the proof found."""
+    with jax.enable_x64(True):
+        exact = make_exact_evaluation(front.study)
+        designs = designs_of(front, exact)
+        certificate, better = certify(front.study, designs, exact, target, seconds, workers, watch)
+        if better is not designs:
+            front = front_of(front.study, better, exact, front.found, front.volumes, front.seed)
+    return certificate, front
+
+
+def _certificate(proof: Proof, problem: dict[str, Any], target: float, tracing: float) -> Certificate:
+    size, model = len(problem["program"].operations), hashlib.sha256(repr(problem["program"]).encode()).hexdigest()
+    return Certificate(proof.eps, target, proof.boxes, proof.open, proof.seconds, tracing, problem["cells"], size, proof.front.size, model)

@@ -1,0 +1,64 @@
+"""How is a certificate told: in a line on the terminal, and as a section of the page?"""
+
+import html
+from typing import Any
+
+from codesign.report.run import Run
+from codesign.units import show
+
+
+def certificate_text(run: Run) -> str:
+    """One sentence that says what is proved, or why nothing is.
+
+    >>> certificate_text(Run({"certificate": None}, {}))
+    'certificate: none was asked for (codesign certify RUN)'
+    """
+    facts = run.manifest.get("certificate")
+    if not facts:
+        return "certificate: none was asked for (codesign certify RUN)"
+    if "unavailable" in facts:
+        return f"certificate: none can be had, {facts['unavailable']}"
+    if facts["eps"] is None:
+        return f"certificate: no bound after {facts['seconds']:.0f} s; more time gives one (codesign certify RUN --seconds 120)"
+    work = f"{facts['boxes']:,} boxes in {facts['seconds']:.0f} s"
+    claim = f"no feasible design of this box and lattice is better by more than {100 * facts['eps']:.2f} % in all objectives at once"
+    return f"certificate: {claim} ({work})"
+
+
+def _box(run: Run) -> str:
+    """What the proof covers: every variable with its bounds, every list of choices."""
+    study, items = run.manifest["study"], []
+    for free in study["continuous"].values():
+        step = f" in steps of {show(free['step'], free['unit'])}" if free["step"] else ""
+        items.append(f"{free['name']}: {show(free['low'], free['unit'])} to {show(free['high'], free['unit'])}{step}")
+    for free in study["discrete"].values():
+        items.append(f"{free['name']}: {len(free['values'])} choices")
+    return "".join(f"<li>{html.escape(item)}</li>" for item in items)
+
+
+def _row(name: str, value: Any) -> str:
+    return f"<tr><td>{name}</td><td>{value}</td></tr>"
+
+
+def certificate_section(run: Run) -> str:
+    """The claim, what it covers, and what it cost."""
+    facts = run.manifest.get("certificate")
+    claim = html.escape(certificate_text(run).removeprefix("certificate: "))
+    claim = claim[0].upper() + claim[1:] + "."
+    if not facts or "unavailable" in facts:
+        return f"<div class='card'><p>{claim}</p></div>"
+    rows = [
+        _row("designs on the front", f"{facts['designs']:,}"),
+        _row("legal combinations covered", f"{facts['cells']:,}"),
+        _row("operations of the traced model", f"{facts['operations']:,}"),
+        _row("boxes bounded, left open", f"{facts['boxes']:,}, {facts['open']:,}"),
+        _row("time: tracing, proof", f"{facts['tracing']:.1f} s, {facts['seconds']:.1f} s"),
+        _row("model", html.escape(str(facts["model"])[:16])),
+    ]
+    scope = (
+        "A statement about the model and the box below, not about hardware: interval arithmetic with outward rounding in double "
+        "precision on every operation of the model, bounds of its derivatives, branch and bound."
+    )
+    table = f"<table>{''.join(rows)}</table>"
+    band = "The band in the charts above is the front made better by this factor: no feasible design lies beyond it."
+    return f"<div class='card'><p><b>{claim}</b></p><p class='soft'>{scope} {band}</p>{table}<ul>{_box(run)}</ul></div>"

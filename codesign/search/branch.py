@@ -1,0 +1,136 @@
+"""Which part of a space is left in which a design could beat a front by more than a factor?
+
+Branch and bound on boxes, the worst first: bounds and slopes on a box, then its parts (eight)
+are judged with them. A part is closed when every design in it exceeds a limit, or is covered
+by the front up to the factor. A part that is one design and stays open is handed out to be
+evaluated, and so are the middles of open parts. Stopped at any moment the largest excess of
+what is open holds.
+"""
+
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from codesign.search.bound import Bounder, Boxes
+from codesign.search.cover import Cover
+from codesign.search.lattice import Lattice
+
+BATCH = 2048
+PARTS = 4 * BATCH
+HALVINGS = 3
+MOSTLY = 0.8
+"""Share of feasible parts above which the others are carried along."""
+MIDDLES = 256
+
+
+class State(NamedTuple):
+    """How far the proof is: boxes looked at and open, and the log(1 + eps) that holds; infinite where nothing is bounded yet."""
+
+    boxes: int
+    open: int
+    excess: float
+
+
+def joined(parts: list[Boxes]) -> Boxes:
+    """All boxes as one batch."""
+    return Boxes(*(np.concatenate([getattr(part, key) for part in parts], axis=-1) for key in Boxes._fields))
+
+
+class Branching:
+    """The open boxes over some cells, and the front they are judged by."""
+
+    def __init__(self, bounder: Bounder, lattice: Lattice, cells: np.ndarray, target: float) -> None:
+        self.bounder, self.lattice, self.target = bounder, lattice, target
+        self.boxes = Boxes(cells, *lattice.ends(cells))
+        self.excess = np.full(len(cells), np.inf)
+        self.seen = 0
+        self.designs: list[Boxes] = []
+
+    def cover(self, points: np.ndarray) -> None:
+        """Judge by a front of log objectives (o, m) from now on."""
+        self.points, self.front = points, Cover(points)
+
+    @property
+    def state(self) -> State:
+        """How far the proof is."""
+        return State(self.seen, self.boxes.size, float(self.excess.max(initial=self.target)))
+
+    def run(self, seconds: float) -> State:
+        """Work until nothing is open or the time is over."""
+        end = time.perf_counter() + seconds
+        while self.boxes.size and time.perf_counter() < end:
+            self.step()
+        return self.state
+
+    def step(self) -> None:
+        """The worst boxes are halved and their parts judged."""
+        count = min(BATCH, self.boxes.size)
+        worst = np.argpartition(-self.excess, count - 1)[:count]
+        worst = worst[np.argsort(self.boxes.cell[worst], kind="stable")]
+        rest = np.ones(self.boxes.size, dtype=bool)
+        rest[worst] = False
+        parts, excess = self._parts(self.boxes.take(worst), self.excess[worst])
+        single = np.all(parts.low == parts.high, axis=0)
+        self.designs.append(parts.take(np.flatnonzero(single)))
+        self.boxes = joined([self.boxes.take(np.flatnonzero(rest)), parts.take(np.flatnonzero(~single))])
+        self.excess = np.concatenate([self.excess[rest], excess[~single]])
+
+    def _parts(self, boxes: Boxes, before: np.ndarray) -> tuple[Boxes, np.ndarray]:
+        """The open parts of boxes, and their excess; a part is never worse than the whole was."""
+        distinct, which = np.unique(boxes.cell, return_inverse=True)
+        cells = {number: bounds[:, which] for number, bounds in self.bounder.cell_values(distinct).items()}
+        whole = self.bounder.slopes(cells, boxes.low, boxes.high)
+        parent = np.flatnonzero(~whole.infeasible)
+        parts, parent = self._halved(boxes.take(parent), parent, whole.steepness)
+        found: list[tuple[np.ndarray, np.ndarray]] = []
+        for start in range(0, len(parent), PARTS):
+            index = np.arange(start, min(start + PARTS, len(parent)))
+            some, own = parts.take(index), parent[index]
+            known = {number: bounds[:, own] for number, bounds in cells.items()}
+            known = self.bounder.listed_values(known, some.low, some.high)
+            good = ~self.bounder.infeasible(known, some.low, some.high)
+            if good.mean() < MOSTLY:
+                kept = np.flatnonzero(good)
+                some, own, index, good = some.take(kept), own[kept], index[kept], good[kept]
+                known = {number: bounds[:, kept] for number, bounds in known.items()}
+            if len(own):
+                bounds = self.bounder.weighted(known, whole, own, some.low, some.high, self.front.weights)
+                excess = np.minimum(self.front.excess(bounds, self.target), before[own])
+                still = good & (excess > self.target)
+                found.append((index[still], excess[still]))
+        self.seen += len(parent)
+        index = np.concatenate([i for i, _ in found]) if found else np.zeros(0, dtype=int)
+        return parts.take(index), np.concatenate([e for _, e in found]) if found else np.zeros(0)
+
+    def _halved(self, boxes: Boxes, parent: np.ndarray, steepness: np.ndarray) -> tuple[Boxes, np.ndarray]:
+        """Each box cut several times, where a slope times the width is largest; designs are not cut."""
+        for _ in range(HALVINGS):
+            width = np.log(boxes.high / boxes.low)
+            spread = np.where(boxes.high > boxes.low, np.maximum(steepness[:, parent] * width, 1e-9 * width), -1.0)
+            variable, lanes = spread.argmax(axis=0), np.arange(len(parent))
+            cut = np.flatnonzero(spread[variable, lanes] > 0)
+            below, above = self.lattice.halves(boxes.low, boxes.high, boxes.cell, variable)
+            upper = boxes.take(cut)
+            upper.low[variable[cut], np.arange(len(cut))] = above[cut]
+            lower = Boxes(boxes.cell, boxes.low, boxes.high.copy())
+            lower.high[variable[cut], cut] = below[cut]
+            boxes, parent = joined([lower, upper]), np.concatenate([parent, parent[cut]])
+        return boxes, parent
+
+    def handed_out(self) -> Boxes:
+        """Designs that are to be evaluated: open ones, and what lies in the middle of the worst boxes."""
+        count = min(MIDDLES, self.boxes.size)
+        worst = self.boxes.take(np.argpartition(-self.excess, count - 1)[:count] if count else np.zeros(0, dtype=int))
+        x = self.lattice.snap(np.sqrt(worst.low * worst.high), worst.cell)
+        found = joined([*self.designs, Boxes(worst.cell, x, x)])
+        self.designs = []
+        return found
+
+
+def branching(problem: dict[str, Any], cells: np.ndarray) -> Branching:
+    """The branching over `cells` of a problem given as plain data."""
+    bounder = Bounder(problem["program"], problem["dimension"], problem["objectives"], problem["leaves"], set(problem["lattice"].tables))
+    made = Branching(bounder, problem["lattice"], cells, problem["target"])
+    made.cover(problem["front"])
+    return made

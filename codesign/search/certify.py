@@ -1,0 +1,138 @@
+"""By which factor could a design that was not found be better than a front? A proof that can be stopped at any moment.
+
+Cells are dealt out to processes, each of which branches on its own boxes. Between rounds of
+a few seconds designs that they hand out are evaluated by the model itself; those that are
+feasible and not dominated join the front by which all are judged from then on.
+"""
+
+import contextlib
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from codesign.pareto import nondominated
+from codesign.search.archive import Archive
+from codesign.search.bound import Boxes
+from codesign.search.branch import Branching, State, branching, joined
+
+ROUND = 2.0
+"""Seconds between two exchanges."""
+FOREVER = 1e9
+
+Evaluate = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""(values (d, n), cells (n,)) -> log objectives (o, n), feasible (n,): of the model itself, in float64."""
+
+
+class Proof(NamedTuple):
+    """What holds: no feasible design is better than every one of `front` by more than 1 + eps in all objectives at once."""
+
+    front: Archive
+    excess: float
+    boxes: int
+    open: int
+    seconds: float
+    added: int
+
+    @property
+    def eps(self) -> float:
+        """The factor less one; infinite while nothing is bounded."""
+        return float(np.expm1(self.excess))
+
+
+class ProofProgress(NamedTuple):
+    """What a watcher is told after every round."""
+
+    eps: float
+    boxes: int
+    open: int
+    seconds: float
+
+
+def prove(
+    problem: dict[str, Any], front: Archive, evaluate: Evaluate, seconds: float, workers: int, watch: Callable[[ProofProgress], None]
+) -> Proof:
+    """Branch until the target of the problem holds or the time is over; an interrupt ends it with what holds by then.
+
+    `problem` is plain data: program, dimension, objectives, leaves by number, lattice, cells, and target = log(1 + eps).
+    """
+    start, added = time.perf_counter(), 0
+    state, front_now = State(0, problem["cells"], np.inf), front
+    with contextlib.suppress(KeyboardInterrupt), _team(problem | {"front": front.objectives}, workers) as team:
+        while state.open and time.perf_counter() - start < seconds:
+            left = seconds - (time.perf_counter() - start)
+            answers = team(max(min(ROUND, left), 0.01), front_now.objectives)
+            states = [answer for answer, _ in answers]
+            state = State(sum(s.boxes for s in states), sum(s.open for s in states), max(s.excess for s in states))
+            better = _better(front_now, joined([designs for _, designs in answers]), evaluate)
+            added += better.size - front_now.size if better is not front_now else 0
+            front_now = better
+            watch(ProofProgress(float(np.expm1(state.excess)), state.boxes, state.open, time.perf_counter() - start))
+    return Proof(front_now, state.excess, state.boxes, state.open, time.perf_counter() - start, added)
+
+
+def _better(front: Archive, designs: Boxes, evaluate: Evaluate) -> Archive:
+    """The front with the designs that belong to it."""
+    if not designs.size:
+        return front
+    objectives, feasible = evaluate(designs.low, designs.cell)
+    good = np.flatnonzero(feasible & np.all(np.isfinite(objectives), axis=0))
+    if not len(good):
+        return front
+    together = np.concatenate([front.objectives, objectives[:, good]], axis=1)
+    keep = np.flatnonzero(nondominated(together.T))
+    if np.array_equal(keep, np.arange(front.size)):
+        return front
+    x = np.concatenate([front.x, designs.low[:, good]], axis=1)
+    cell = np.concatenate([front.cell, designs.cell[good]])
+    return Archive(x[:, keep], cell[keep], together[:, keep])
+
+
+Team = Callable[[float, np.ndarray], list[tuple[State, Boxes]]]
+"""(seconds, front) -> state and designs of every member."""
+
+
+@contextlib.contextmanager
+def _team(problem: dict[str, Any], workers: int) -> Iterator[Team]:
+    """Processes that branch on a share of the cells each; with one worker this process does it."""
+    cells = np.random.default_rng(0).permutation(problem["cells"])
+    if workers <= 1:
+        own = branching(problem, np.sort(cells))
+        yield lambda seconds, points: [_round(own, seconds, points)]
+        return
+    context = multiprocessing.get_context("spawn")
+    pipes, members = [], []
+    try:
+        for share in np.array_split(cells, workers):
+            here, there = context.Pipe()
+            member = context.Process(target=_serve, args=(there, problem, np.sort(share)), daemon=True)
+            member.start()
+            pipes.append(here)
+            members.append(member)
+
+        def ask(seconds: float, points: np.ndarray) -> list[tuple[State, Boxes]]:
+            for pipe in pipes:
+                pipe.send((seconds, points))
+            return [pipe.recv() for pipe in pipes]
+
+        yield ask
+    finally:
+        for member in members:
+            member.terminate()
+            member.join()
+
+
+def _round(own: Branching, seconds: float, points: np.ndarray) -> tuple[State, Boxes]:
+    if points.shape != own.points.shape or not np.array_equal(points, own.points):
+        own.cover(points)
+    return own.run(seconds), own.handed_out()
+
+
+def _serve(pipe: Any, problem: dict[str, Any], cells: np.ndarray) -> None:
+    """A member of the team: answers until it is ended."""
+    own = branching(problem, cells)
+    with contextlib.suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
+        while True:
+            pipe.send(_round(own, *pipe.recv()))

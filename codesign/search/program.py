@@ -1,0 +1,194 @@
+"""Which elementary operations does a model consist of, in order?
+
+A traced model is flattened: inner calls are written out, what follows from constants alone
+is computed, what is computed twice is shared, what no output needs is dropped.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.extend import core
+
+CALLS = ("jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "remat", "checkpoint")
+COPIES = ("copy", "copy_p", "stop_gradient", "optimization_barrier")
+SHAPES = ("broadcast_in_dim", "reshape", "squeeze", "expand_dims")
+APPROXIMATE = ("log", "log1p", "exp", "expm1", "tanh", "logistic", "pow", "erf", "erf_inv")
+"""Of constants a compiler may find them by other means than we do: they are left as operations, with bounds."""
+
+NEUTRAL = {"add": 0.0, "add_any": 0.0, "sub": 0.0, "mul": 1.0, "div": 1.0}
+SAME = {"eq": 1.0, "ne": 0.0, "max": None, "min": None}
+"""What comes of two equal operands; None: the operand."""
+
+
+class Operation(NamedTuple):
+    """`result` = `name`(`operands`); a negative operand is the constant -1 - operand."""
+
+    name: str
+    operands: tuple[int, ...]
+    result: int
+    parameters: tuple[tuple[str, Any], ...] = ()
+
+
+class Program(NamedTuple):
+    """Values are numbered: `inputs` first, then results; -1 - k stands for `constants[k]`."""
+
+    inputs: int
+    constants: tuple[float, ...]
+    operations: tuple[Operation, ...]
+    outputs: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """How many values are numbered."""
+        return max((op.result for op in self.operations), default=self.inputs - 1) + 1
+
+
+class UnknownOperation(Exception):
+    """A model holds an operation for which there are no bounds; names it."""
+
+    def __init__(self, name: str, detail: str = "") -> None:
+        self.name = name
+        super().__init__(f"no bounds are known for the operation '{name}'" + (f" ({detail})" if detail else ""))
+
+
+def inner_jaxpr(equation: Any) -> Any:
+    """The program that a call equation calls."""
+    return next(p for p in equation.params.values() if isinstance(p, core.ClosedJaxpr) or hasattr(p, "eqns"))
+
+
+class _Builder:
+    """Collects operations while a jaxpr is walked."""
+
+    def __init__(self, inputs: int) -> None:
+        self.constants: list[float] = []
+        self.operations: list[Operation] = []
+        self.places: dict[Any, int] = {}
+        self.known: dict[Any, int] = {}
+        self.fresh = itertools.count(inputs)
+
+    def constant(self, value: Any) -> int:
+        array = np.asarray(value)
+        if array.size != 1:
+            raise UnknownOperation("array constant", f"shape {array.shape}")
+        number = float(array.reshape(()))
+        key = (number, np.signbit(number))
+        if key not in self.places:
+            self.places[key] = -1 - len(self.constants)
+            self.constants.append(number)
+        return self.places[key]
+
+    def operation(self, equation: Any, operands: list[int]) -> int:
+        name = equation.primitive.name
+        if name in COPIES or name in SHAPES:
+            return operands[0]
+        if name == "convert_element_type":
+            before, after = equation.invars[0].aval.dtype, equation.params["new_dtype"]
+            if after == before or (after == np.float64 and before != np.bool_):
+                return operands[0]
+            if before == np.bool_ and after == np.float64 and operands[0] >= 0:
+                name = "number"
+        simple = self.simplified(name, operands)
+        if simple is not None:
+            return simple
+        if all(i < 0 for i in operands) and name not in APPROXIMATE:
+            values = [np.asarray(self.constants[-1 - i], v.aval.dtype) for i, v in zip(operands, equation.invars, strict=True)]
+            return self.constant(equation.primitive.bind(*values, **equation.params))
+        self.refuse_other_numbers(name, equation, operands)
+        parameters = tuple((k, v) for k, v in equation.params.items() if k in ("y",))
+        key = (name, tuple(operands), parameters)
+        if key not in self.known:
+            self.known[key] = next(self.fresh)
+            self.operations.append(Operation(name, tuple(operands), self.known[key], parameters))
+        return self.known[key]
+
+    @staticmethod
+    def refuse_other_numbers(name: str, equation: Any, operands: list[int]) -> None:
+        """Bounds hold for float64 and truth values, and for a choice between two."""
+        types = [v.aval.dtype for v in equation.outvars] + [v.aval.dtype for v, i in zip(equation.invars, operands, strict=True) if i >= 0]
+        for kind in types:
+            if kind not in (np.float64, np.bool_):
+                raise UnknownOperation(name, f"on {kind}")
+        if name == "select_n" and len(operands) != 3:
+            raise UnknownOperation(name, f"between {len(operands) - 1}")
+
+    def simplified(self, name: str, operands: list[int]) -> int | None:
+        """What an operation comes to without being done: x + 0, 1 x, a choice that is made, x != x.
+
+        Not-a-number and infinity are left out of account: such designs are infeasible anyway.
+        """
+        known = [self.constants[-1 - i] if i < 0 else None for i in operands]
+        if name == "select_n" and (known[0] is not None or operands[1] == operands[2]):
+            return operands[2] if known[0] else operands[1]
+        if name in SAME and operands[0] == operands[1]:
+            return operands[0] if SAME[name] is None else self.constant(SAME[name])
+        if name == "mul" and 0.0 in known:
+            return self.constant(0.0)
+        if name in NEUTRAL and known[1] == NEUTRAL[name]:
+            return operands[0]
+        return operands[1] if name in ("add", "add_any", "mul") and known[0] == NEUTRAL[name] else None
+
+    def walk(self, jaxpr: Any, constants: Iterable[Any], arguments: list[int]) -> list[int]:
+        environment = dict(zip(jaxpr.constvars, (self.constant(c) for c in constants), strict=True))
+        environment |= dict(zip(jaxpr.invars, arguments, strict=True))
+
+        def read(variable: Any) -> int:
+            return self.constant(variable.val) if isinstance(variable, core.Literal) else environment[variable]
+
+        for equation in jaxpr.eqns:
+            operands = [read(v) for v in equation.invars]
+            if equation.primitive.name in CALLS:
+                inner = inner_jaxpr(equation)
+                results = self.walk(getattr(inner, "jaxpr", inner), getattr(inner, "consts", ()), operands)
+            elif len(equation.outvars) == 1:
+                results = [self.operation(equation, operands)]
+            else:
+                raise UnknownOperation(equation.primitive.name, "several results")
+            environment |= dict(zip(equation.outvars, results, strict=True))
+        return [read(v) for v in jaxpr.outvars]
+
+
+def flatten(function: Callable[..., Any], arguments: tuple[Any, ...], fixed: dict[int, float]) -> Program:
+    """The program of `function` of scalars; inputs and outputs are the leaves of arguments and result, in order.
+
+    Inputs in `fixed` are constants. Raises `UnknownOperation` for operations on arrays and loops.
+    """
+    closed = jax.make_jaxpr(function)(*arguments)
+    count = len(closed.jaxpr.invars)
+    builder = _Builder(count)
+    places = [builder.constant(fixed[i]) if i in fixed else i for i in range(count)]
+    outputs = builder.walk(closed.jaxpr, closed.consts, places)
+    return pruned(Program(count, tuple(builder.constants), tuple(builder.operations), tuple(outputs)))
+
+
+def pruned(program: Program) -> Program:
+    """The program without operations that no output needs."""
+    return program._replace(operations=tuple(needed(program, program.outputs)))
+
+
+def regrouped(program: Program) -> frozenset[int]:
+    """Quotients and products with constants of one another: a compiler may join the constants and round where the steps do not."""
+    scaled: dict[int, bool] = {}
+    found = set()
+    for operation in program.operations:
+        if operation.name in ("mul", "div") and min(operation.operands) < 0:
+            constant = program.constants[-1 - min(operation.operands)]
+            divided = operation.name == "div" and (operation.operands[0] < 0 or abs(math.frexp(constant)[0]) != 0.5)
+            before = scaled.get(max(operation.operands))
+            scaled[operation.result] = divided or bool(before)
+            if before is not None and scaled[operation.result]:
+                found.add(operation.result)
+    return frozenset(found)
+
+
+def needed(program: Program, values: Iterable[int]) -> list[Operation]:
+    """The operations that the given values need, in order."""
+    wanted, kept = set(values), []
+    for operation in reversed(program.operations):
+        if operation.result in wanted:
+            kept.append(operation)
+            wanted.update(operation.operands)
+    return kept[::-1]
