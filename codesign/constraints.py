@@ -142,9 +142,9 @@ def violations(metrics: Metrics) -> tuple[Scalar, ...]:
     return tuple(violation(getattr(metrics, row.demand), getattr(metrics, row.bound)) for row in applying(metrics))
 
 
-def gaps(metrics: Metrics) -> tuple[Scalar, ...]:
-    """Demand less bound of every limit that the design has, in SI: above 0 exactly where `violations` is."""
-    return tuple(getattr(metrics, row.demand) - getattr(metrics, row.bound) for row in applying(metrics))
+def limit_pairs(metrics: Metrics) -> tuple[tuple[Scalar, Scalar], ...]:
+    """Demand and bound of every limit that the design has, in SI."""
+    return tuple((getattr(metrics, row.demand), getattr(metrics, row.bound)) for row in applying(metrics))
 
 
 def records(metrics: Metrics) -> list[Record]:

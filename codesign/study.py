@@ -12,7 +12,7 @@ from codesign import tree
 from codesign.cells import applied, cell_values, demand_columns, lattice_of, legal_columns, open_point
 from codesign.config.free_variables import Free
 from codesign.config.study_file import StudyFile
-from codesign.constraints import Record, gaps, records, violation, violations
+from codesign.constraints import Record, limit_pairs, records, violation, violations
 from codesign.design import Design
 from codesign.evaluate import evaluate
 from codesign.fields import Scalar, quantities
@@ -22,13 +22,15 @@ from codesign.objectives import OBJECTIVES, log_objectives
 from codesign.pareto import hypervolume, nondominated, thin
 from codesign.search.archive import Archive
 from codesign.search.run import Found, Progress, search
-from codesign.search.sample import CHUNK
 from codesign.search.space import Lanes, Model, Space, cells_at, lanes, neighbours
 from codesign.search.stages import Budget
 from codesign.units import show
 from codesign.workload.training import Workload
 
 LEAN_STEPS = 8
+ROUNDED = 1e-12
+EXACTLY = 4096
+"""Designs per call of the exact evaluation: fronts are small, and a padded call costs its full size."""
 
 
 class Interrupted(Exception):
@@ -60,9 +62,13 @@ def results(metrics: Metrics, file: StudyFile) -> tuple[tuple[Scalar, ...], tupl
 
 
 def gap_results(metrics: Metrics, file: StudyFile) -> tuple[tuple[Scalar, ...], tuple[Scalar, ...]]:
-    """Log objectives, and by how much each limit is exceeded in its unit, the user's budgets last."""
-    budgets = tuple((1 - 2 * at_least(name)) * (getattr(metrics, name) - bound) for name, bound in file.limits.items())
-    return log_objectives(metrics, file.objectives), gaps(metrics) + budgets
+    """Log objectives, and by how much each limit is surely exceeded in its unit, the user's budgets last.
+
+    Surely: beyond a share of demand and bound that no rounding reaches.
+    """
+    budgets = tuple((getattr(metrics, n), b) if not at_least(n) else (b, getattr(metrics, n)) for n, b in file.limits.items())
+    pairs = limit_pairs(metrics) + budgets
+    return log_objectives(metrics, file.objectives), tuple(d - b - ROUNDED * (abs(d) + abs(b)) for d, b in pairs)
 
 
 def at_least(name: str) -> bool:
@@ -195,8 +201,8 @@ def make_exact_evaluation(study: Study) -> Exact:
         count = len(cell)
         x, cell = (x, cell) if count else (study.space.low[:, None], np.zeros(1, dtype=int))
         chunks = []
-        for start in range(0, len(cell), CHUNK):
-            index = np.minimum(np.arange(start, start + CHUNK), len(cell) - 1)
+        for start in range(0, len(cell), EXACTLY):
+            index = np.minimum(np.arange(start, start + EXACTLY), len(cell) - 1)
             chunks.append(compiled(lanes(x[:, index], jnp.float64), cells_at(cells, cell[index])))
         whole = jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *chunks)
         return whole[0], np.stack(whole[1]), np.stack(whole[2])

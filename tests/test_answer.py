@@ -14,6 +14,7 @@ import small_run
 
 from codesign import answer as single_answers
 from codesign.answer import Answer, best, improved, judge_of, priced, single, slack_share
+from codesign.certificate import Certificate
 from codesign.commands import answer as answer_command
 from codesign.commands import target as target_command
 from codesign.config.free_variables import Free
@@ -22,6 +23,7 @@ from codesign.config.study_file import StudyFile
 from codesign.constraints import Record
 from codesign.search.archive import Archive
 from codesign.search.lattice import Lattice
+from codesign.search.program import UnknownOperation
 from codesign.search.run import Found
 from codesign.search.space import Space, neighbours
 from codesign.study import Study, Volumes, at_least, front_of
@@ -42,9 +44,11 @@ SIGN = {"capital_cost": 1, "time_to_train": 1, "tokens_per_second": -1}
 
 
 def toy_study(step=0.0):
+    kind = Free("kind", "kind", "1", (0.0, 1.0), ("plain", "fast"))
+    size = Free("size", "size", "1", low=0.1, high=100.0, step=step)
     file = StudyFile(
-        "toy", "", ("capital_cost", "time_to_train"), (Free("kind", "kind", "1", (0.0, 1.0), ("plain", "fast")),),
-        (Free("size", "size", "1", low=0.1, high=100.0, step=step),), {"capital_cost": 1e6}, (), {},
+        "toy", "", ("capital_cost", "time_to_train"), (kind,),
+        (size,), {"capital_cost": 1e6}, (), {"certificate_seconds": 5, "certificate_percent": 5},
     )  # fmt: skip
     space = Space(LOW, HIGH, {"kind": KINDS}, neighbours(KINDS[:, None]), Lattice(LOW, HIGH, np.array([step]), {}))
     return Study(file, None, None, {"kind": KINDS}, space)
@@ -217,6 +221,52 @@ def test_a_mistake_about_a_constant_or_target(changes, option, fragment, tmp_pat
     found = problems_of(lambda: target_command.run_target(study, asked(**changes), (), None, True))
     assert [file for file, _, _ in found] == [option]
     assert fragment in found[0][2]
+
+
+PROOFS = {
+    "proved": Certificate(0.004, 0.005, 10, 0, 2.0, 1.0, 2, 5, 1, "hash"),
+    "no bound": Certificate(math.inf, 0.005, 10, 4, 2.0, 1.0, 2, 5, 1, "hash"),
+    "no proof": UnknownOperation("sort"),
+}
+
+
+@pytest.fixture
+def stubbed(monkeypatch, poor_search):
+    """The command on the toy: nothing is compiled."""
+    monkeypatch.setattr(answer_command, "prepare", lambda file, design, workload: toy_study(0.5))
+    monkeypatch.setattr(single_answers, "records", lambda metrics: [Record("devices", 2.0, 2.0, 0.0, "1", "more")])
+
+    def prove(how):
+        def certify(study, designs, exact, target, seconds, workers, watch):
+            if isinstance(how, UnknownOperation):
+                raise how
+            return how, designs
+
+        monkeypatch.setattr(answer_command, "certify", certify)
+
+    return prove
+
+
+@pytest.mark.parametrize("how", PROOFS)
+@pytest.mark.parametrize("as_json", [True, False])
+def test_an_answer_as_it_is_told(how, as_json, stubbed, tmp_path, capsys):
+    stubbed(PROOFS[how])
+    study = small_run.written(tmp_path, small_run.SMALL)
+    assert answer_command.run_answer(study, {"--min": "capital_cost"}, ("time_to_train=1.9 s",), (), 2, as_json) == 0
+    text = capsys.readouterr().out
+    if as_json:
+        found = small_run.strict_json(text)
+        assert (found["value"], found["design"]["kind"], found["design"]["size"]) == (3.75, "fast", "2.5")
+        assert {limit["name"] for limit in found["limits"] if limit["binds"]} == {"limit on time_to_train", "devices"}
+        assert found["prices"][1]["limit"] == "time_to_train"
+    else:
+        words = {
+            "proved": "by more than 0.40 %",
+            "no bound": "is not bounded after 2 s",
+            "no proof": "cannot be proved: no bounds are known",
+        }
+        for part in (words[how], "kind fast, size 2.5", "limit on time_to_train", "10 % looser"):
+            assert part in text
 
 
 def test_a_target_in_the_model_is_reached_or_out_of_reach(tmp_path, capsys):

@@ -232,10 +232,8 @@ class Solved:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """One small run; without descent, whose compilation takes as long as everything else."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("codesign.search.run._descend", lambda *_: None)
-        return Solved(tmp_path_factory.mktemp("fabrics"))
+    """One small run."""
+    return Solved(tmp_path_factory.mktemp("fabrics"))
 
 
 def test_every_row_is_rebuilt_as_it_was_evaluated(run):
@@ -311,8 +309,7 @@ ALL_UNBUILT = {
 
 
 @pytest.mark.parametrize(("changes", "limit", "demand", "bound", "lever"), ALL_UNBUILT.values(), ids=ALL_UNBUILT)
-def test_a_study_of_only_such_fabrics_says_what_bars_it(run, tmp_path, monkeypatch, changes, limit, demand, bound, lever):
-    monkeypatch.setattr("codesign.search.run._descend", lambda *_: None)
+def test_a_study_of_only_such_fabrics_says_what_bars_it(run, tmp_path, changes, limit, demand, bound, lever):
     result = invoke("optimize", written(tmp_path, replaced(STUDY, changes)), "--out", tmp_path / "run", "--json")
     data = told(result)
     assert (result.exit_code, data["error"], data["constraint"]["name"]) == (3, "infeasible", limit)

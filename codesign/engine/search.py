@@ -14,8 +14,9 @@ from codesign import __version__
 from codesign.engine.run import Step, run
 from codesign.engine.work import Engine, Job
 from codesign.report.run import resolved_study, study_hash
-from codesign.search.plan import SearchPlan, unpacked
+from codesign.search.plan import SearchPlan
 from codesign.search.run import Found, Progress, found_of
+from codesign.search.state import unpacked
 from codesign.study import Study, budget_of, make_model
 
 FACTORY = "codesign.engine.search:plan_of"

@@ -18,8 +18,8 @@ from codesign.search.archive import Archive
 from codesign.search.bound import Boxes
 from codesign.search.branch import Branching, State, branching, joined
 
-ROUND = 2.0
-"""Seconds between two exchanges."""
+FIRST, ROUND = 0.2, 2.0
+"""Seconds between two exchanges, at first and later: a poor front is made better early."""
 FOREVER = 1e9
 
 Evaluate = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -62,13 +62,13 @@ def prove(
     state, front_now = State(0, problem["cells"], np.inf), front
     with contextlib.suppress(KeyboardInterrupt), _team(problem | {"front": front.objectives}, workers) as team:
         while state.open and time.perf_counter() - start < seconds:
-            left = seconds - (time.perf_counter() - start)
-            answers = team(max(min(ROUND, left), 0.01), front_now.objectives)
+            spent = time.perf_counter() - start
+            answers = team(max(min(FIRST + spent / 10, ROUND, seconds - spent), 0.01), front_now.objectives)
             states = [answer for answer, _ in answers]
-            state = State(sum(s.boxes for s in states), sum(s.open for s in states), max(s.excess for s in states))
             better = _better(front_now, joined([designs for _, designs in answers]), evaluate)
             added += better.size - front_now.size if better is not front_now else 0
-            front_now = better
+            # only now: what was handed out is judged, and an interrupt before this line leaves the state that held
+            front_now, state = better, State(sum(s.boxes for s in states), sum(s.open for s in states), max(s.excess for s in states))
             watch(ProofProgress(float(np.expm1(state.excess)), state.boxes, state.open, time.perf_counter() - start))
     return Proof(front_now, state.excess, state.boxes, state.open, time.perf_counter() - start, added)
 
