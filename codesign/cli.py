@@ -18,6 +18,9 @@ FAILED, BAD_INPUT, INFEASIBLE, INTERRUPTED = 1, 2, 3, 130
 SETTING = "Change a design path (cluster.devices=16384) or a key of the study (search.seed=3)."
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 DRAW = click.option("--draw", type=click.Path(path_type=Path), metavar="FILE", help="Draw the package to FILE, .svg or .png.")
+SET = click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help=SETTING)
+SEED = click.option("--seed", type=click.IntRange(min=0), help="Seed of the search.")
+LIMIT = click.option("--limit", "limits", multiple=True, metavar="METRIC=BOUND", help='Keep a limit, such as time_to_train="10 day".')
 COLOURS = click.Choice(["kind", "power", "temperature"])
 COLOUR = click.option("--colour", type=COLOURS, default="kind", show_default=True, help="What --draw colours blocks by.")
 PLACE = click.option("--place", is_flag=True, help="With --draw: place the blocks freely, wires short, instead of plainly.")
@@ -104,14 +107,8 @@ def main() -> None:
 @main.command()
 @click.argument("study", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/ and the name of the study]")
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="PATH=VALUE",
-    help=SETTING,
-)
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of the search.")
+@SET
+@SEED
 @click.option("--engine", type=click.Choice(["local", "dask"]), default="local", show_default=True, help="Where its units run.")
 @click.option("--scheduler", metavar="ADDRESS", help="With --engine dask: a cluster that runs.  [default: own workers]")
 @click.option("--workers", type=click.IntRange(min=1), help="With --engine dask: own workers.  [default: one per core]")
@@ -221,6 +218,61 @@ def explain(target: str, draw: Path | None, colour: str, place: bool, as_json: b
 
         start_jax()
         run_explain(target, Drawing(draw, colour, place), as_json)
+
+
+@main.command()
+@click.argument("study", type=click.Path(path_type=Path))
+@click.option("--min", "smaller", metavar="METRIC", help="What is to be smallest.")
+@click.option("--max", "larger", metavar="METRIC", help="What is to be largest.")
+@LIMIT
+@SET
+@SEED
+@JSON
+def answer(
+    study: Path,
+    smaller: str | None,
+    larger: str | None,
+    limits: tuple[str, ...],
+    settings: tuple[str, ...],
+    seed: int | None,
+    as_json: bool,
+) -> None:
+    """The best design of STUDY.toml at one aim within limits, what binds, and how far from optimal it can be.
+
+    Exit codes: 0 ok, 2 bad input, 3 infeasible, 130 interrupted.
+    """
+    with told(as_json):
+        from codesign.commands.answer import run_answer
+
+        start_jax()
+        aims = {option: name for option, name in (("--min", smaller), ("--max", larger)) if name}
+        sys.exit(run_answer(study, aims, limits, settings, seed, as_json))
+
+
+@main.command()
+@click.argument("study", type=click.Path(path_type=Path))
+@click.option("--constant", required=True, metavar="PATH", help="The constant that moves.")
+@click.option("--low", required=True, help="Smallest value, with unit.")
+@click.option("--high", required=True, help="Largest value, with unit.")
+@click.option("--aim", required=True, metavar="METRIC", help="What has the target.")
+@click.option("--reach", required=True, help="The target, with unit.")
+@LIMIT
+@SET
+@SEED
+@JSON
+def target(
+    study: Path, constant: str, low: str, high: str, aim: str, reach: str,
+    limits: tuple[str, ...], settings: tuple[str, ...], seed: int | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Which value of a technology constant lets the best design of STUDY.toml reach a target.
+
+    Exit codes: 0 ok, 2 bad input, 3 out of reach, 130 interrupted.
+    """
+    with told(as_json):
+        from codesign.commands.target import Question, run_target
+
+        start_jax()
+        sys.exit(run_target(study, Question(constant, low, high, aim, reach, limits), settings, seed, as_json))
 
 
 @main.command()

@@ -26,6 +26,10 @@ Evaluate = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """(values (d, n), cells (n,)) -> log objectives (o, n), feasible (n,): of the model itself, in float64."""
 
 
+class MemberLost(Exception):
+    """A process that shared the proof has died."""
+
+
 class Proof(NamedTuple):
     """What holds: no feasible design is better than every one of `front` by more than 1 + eps in all objectives at once."""
 
@@ -58,6 +62,15 @@ def prove(
 
     `problem` is plain data: program, dimension, objectives, leaves by number, lattice, cells, and target = log(1 + eps).
     """
+    try:
+        return _prove(problem, front, evaluate, seconds, workers, watch)
+    except MemberLost:  # for want of memory, or because the main module cannot be imported again
+        return _prove(problem, front, evaluate, seconds, 1, watch)
+
+
+def _prove(
+    problem: dict[str, Any], front: Archive, evaluate: Evaluate, seconds: float, workers: int, watch: Callable[[ProofProgress], None]
+) -> Proof:
     start, added = time.perf_counter(), 0
     state, front_now = State(0, problem["cells"], np.inf), front
     with contextlib.suppress(KeyboardInterrupt), _team(problem | {"front": front.objectives}, workers) as team:
@@ -109,13 +122,17 @@ def _team(problem: dict[str, Any], workers: int) -> Iterator[Team]:
             here, there = context.Pipe()
             member = context.Process(target=_serve, args=(there, problem, np.sort(share)), daemon=True)
             member.start()
+            there.close()  # so that a member that dies is noticed
             pipes.append(here)
             members.append(member)
 
         def ask(seconds: float, points: np.ndarray) -> list[tuple[State, Boxes]]:
             for pipe in pipes:
                 pipe.send((seconds, points))
-            return [pipe.recv() for pipe in pipes]
+            try:
+                return [pipe.recv() for pipe in pipes]
+            except EOFError:
+                raise MemberLost from None
 
         yield ask
     finally:
