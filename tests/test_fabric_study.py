@@ -22,7 +22,7 @@ from codesign.evaluate import evaluate
 from codesign.fields import quantities
 from codesign.report.folder import read_run
 from codesign.report.rebuild import design_of
-from codesign.report.run import Run, _resolved
+from codesign.report.run import Run, resolved_study
 from codesign.study import Front, label_of, make_exact_evaluation
 from codesign.units import to_unit
 
@@ -210,7 +210,7 @@ def test_search_front_and_run_folder_build_the_same_design(tmp_path, changes):
         for free in study.file.discrete
     }
     columns |= {free.name: [to_unit(free.low, free.unit)] * study.space.size for free in study.file.continuous}
-    run = Run({"study": _resolved(front)}, {"id": list(range(study.space.size)), "dp": study.columns["mapping.dp"]} | columns)
+    run = Run({"study": resolved_study(front.study)}, {"id": list(range(study.space.size)), "dp": study.columns["mapping.dp"]} | columns)
     for cell in range(0, study.space.size, 3):
         built = front.design(cell)
         same(searched(study, x, cell), built)

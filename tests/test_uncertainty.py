@@ -236,7 +236,7 @@ def small(tmp_path_factory):
     manifest = {
         "title": "small", "status": "complete", "labels": point.labels, "designs": 3, "created": "now", "study_hash": "0",
         "units": dict.fromkeys(columns, "s"), "objectives": aims, "best": dict.fromkeys(file.objectives, "d0002"),
-        "study": runs._resolved(SimpleNamespace(study=study)),
+        "study": runs.resolved_study(study),
         "provenance": {path: number._asdict() for path, number in point.provenance.items()},
         "option_provenance": option_provenance(file),
     }  # fmt: skip

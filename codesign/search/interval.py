@@ -14,7 +14,6 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 
 from codesign.search.program import UnknownOperation
@@ -214,7 +213,7 @@ def _exp(a: Interval, sa: int) -> Interval:
 
 def _erf_inv(a: Interval, sa: int) -> Interval:
     """Widened by more near -1 and 1, where 1 - x^2 is rounded."""
-    result = _in_jax(jax.lax.erf_inv)(pair(a))
+    result = _in_jax("erf_inv")(pair(a))
     slack = np.abs(result) * ((ULPS["erf_inv"] + 0.1 / (1.0 - np.abs(a))) * UNIT) + TINY
     low, high = result[0] - slack[0], result[1] + slack[1]
     return np.stack([np.maximum(low, 0.0) if sa > 0 else low, np.minimum(high, 0.0) if sa < 0 else high])
@@ -228,12 +227,14 @@ def _logistic(x: np.ndarray) -> np.ndarray:
     return 1.0 / (1.0 + np.exp(-x))
 
 
-def _in_jax(function: Callable[[Any], Any]) -> Callable[[np.ndarray], np.ndarray]:
-    """A function that NumPy lacks."""
+def _in_jax(name: str) -> Callable[[np.ndarray], np.ndarray]:
+    """A function that NumPy lacks; jax is imported only where one is met, so that the processes of a proof start fast."""
 
     def computed(x: np.ndarray) -> np.ndarray:
+        import jax
+
         with jax.enable_x64(True):
-            return np.array(function(np.asarray(x, dtype=float)))
+            return np.array(getattr(jax.lax, name)(np.asarray(x, dtype=float)))
 
     return computed
 
@@ -319,7 +320,7 @@ RULES: dict[str, Callable[..., Interval]] = {
     "expm1": _rising("expm1", np.expm1, _same, least=-1.0),
     "tanh": _rising("tanh", np.tanh, _same, least=-1.0, most=1.0),
     "logistic": _rising("logistic", _logistic, _positive_part, least=0.0, most=1.0),
-    "erf": _rising("erf", _in_jax(jax.lax.erf), _same, least=-1.0, most=1.0),
+    "erf": _rising("erf", _in_jax("erf"), _same, least=-1.0, most=1.0),
     "erf_inv": _erf_inv,
     "floor": lambda a, sa: np.floor(a),
     "ceil": lambda a, sa: np.ceil(a),

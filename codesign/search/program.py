@@ -9,9 +9,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
-from jax.extend import core
 
 CALLS = ("jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "remat", "checkpoint")
 COPIES = ("copy", "copy_p", "stop_gradient", "optimization_barrier")
@@ -57,7 +55,7 @@ class UnknownOperation(Exception):
 
 def inner_jaxpr(equation: Any) -> Any:
     """The program that a call equation calls."""
-    return next(p for p in equation.params.values() if isinstance(p, core.ClosedJaxpr) or hasattr(p, "eqns"))
+    return next(p for p in equation.params.values() if hasattr(p, "eqns") or hasattr(p, "jaxpr"))
 
 
 class _Builder:
@@ -136,7 +134,7 @@ class _Builder:
         environment |= dict(zip(jaxpr.invars, arguments, strict=True))
 
         def read(variable: Any) -> int:
-            return self.constant(variable.val) if isinstance(variable, core.Literal) else environment[variable]
+            return self.constant(variable.val) if hasattr(variable, "val") else environment[variable]
 
         for equation in jaxpr.eqns:
             operands = [read(v) for v in equation.invars]
@@ -156,6 +154,8 @@ def flatten(function: Callable[..., Any], arguments: tuple[Any, ...], fixed: dic
 
     Inputs in `fixed` are constants. Raises `UnknownOperation` for operations on arrays and loops.
     """
+    import jax  # here alone: the processes of a proof start without it
+
     closed = jax.make_jaxpr(function)(*arguments)
     count = len(closed.jaxpr.invars)
     builder = _Builder(count)
