@@ -1,7 +1,7 @@
 """How close to optimal is a front proved to be, how fast, and does full enumeration agree?
 
-The flagship study is solved, then certified: the factor that holds is read after 30 and 120
-seconds. A reduced study is enumerated: every buildable design of it is evaluated.
+The flagship study is solved, then certified: 10 % within 30 seconds, 5 % within 120, and as near
+to 2 % as 120 seconds allow. A reduced study is enumerated: every buildable design of it is evaluated.
 """
 
 import itertools
@@ -15,7 +15,7 @@ import numpy as np
 from claim import ROOT, Row, parser, show
 
 BARS = ((30.0, 0.10), (120.0, 0.05))
-COMPILE = 20.0
+COMPILE, AIM, FLAGSHIP = 20.0, 0.02, "passage"
 REDUCED = """\
 title = "Reduced Passage study, small enough to be enumerated"
 system = "passage"
@@ -44,24 +44,20 @@ micro_batch = 1
 """
 
 
-def proved(study: Any, target: float, seconds: float, marks: tuple[float, ...]) -> tuple[Any, Any, dict[float, float], float]:
-    """A solved study's certificate: front, certificate, factor held at each mark, seconds of the search."""
+def solved(study: Any) -> tuple[Any, float]:
+    """The front of a study, and the seconds of the search."""
     import codesign as cd
-    from codesign.certificate import certified
 
     start = time.perf_counter()
     front = cd.optimize(study)
-    searched = time.perf_counter() - start
-    held: dict[float, float] = {}
+    return front, time.perf_counter() - start
 
-    def watch(progress: Any) -> None:
-        held.update({mark: progress.eps for mark in marks if progress.seconds <= mark})
 
-    certificate, better = certified(front, target, seconds, os.cpu_count() or 1, watch)
-    for mark in marks:
-        if certificate.open == 0 and certificate.seconds <= mark:
-            held[mark] = certificate.eps
-    return better, certificate, held, searched
+def proved(front: Any, target: float, seconds: float) -> tuple[Any, Any]:
+    """A certificate on all cores, and the front with what the proof found."""
+    from codesign.certificate import certified
+
+    return certified(front, target, seconds, os.cpu_count() or 1, lambda progress: None)
 
 
 def enumerated(study: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -112,7 +108,7 @@ def reduced_rows() -> list[Row]:
         path = Path(folder) / "reduced.toml"
         path.write_text(REDUCED, encoding="utf-8")
         study = cd.load(path)
-    front, certificate, _, _ = proved(study, 0.005, 60.0, ())
+    certificate, front = proved(solved(study)[0], 0.005, 60.0)
     _, _, objectives = enumerated(study)
     front = objectives_of(front)
     true = objectives[:, nondominated(objectives.T)]
@@ -127,28 +123,24 @@ def reduced_rows() -> list[Row]:
     ]
 
 
-def flagship_rows(name: str, seconds: float) -> list[Row]:
-    """Bars of one study."""
+def study_rows(name: str, seconds: float) -> list[Row]:
+    """Bars of one study: a proof of its own for each factor, and what the longest time gives."""
     import codesign as cd
 
-    study = cd.load(ROOT / "configs" / "studies" / f"{name}.toml")
-    front, certificate, held, searched = proved(study, 0.02, seconds, tuple(mark for mark, _ in BARS))
+    front, searched = solved(cd.load(ROOT / "configs" / "studies" / f"{name}.toml"))
     rows = [Row(f"{name}.search", "search before the proof", "s", None, searched)]
-    rows.append(Row(f"{name}.trace", "tracing and flattening the model (nothing is compiled)", "s", None, certificate.tracing, 0, COMPILE))
-    for mark, bar in BARS:
-        if mark <= seconds:
-            limit = bar if name == "passage" else None
-            low = None if limit is None else 0.0
-            rows.append(
-                Row(f"{name}.eps.{mark:.0f}", f"factor that holds after {mark:.0f} s", "1", None, held.get(mark, np.inf), low, limit)
-            )
-    rows += [
-        Row(f"{name}.boxes", "boxes bounded", "1", None, certificate.boxes),
-        Row(f"{name}.rate", "boxes per second", "1/s", None, certificate.boxes / certificate.seconds),
-        Row(f"{name}.open", "boxes left open at 2 %", "1", None, certificate.open),
-        Row(f"{name}.designs", "designs on the front at the end", "1", None, front.size),
-    ]
-    return rows
+    for mark, bar in (*(pair for pair in BARS if pair[0] <= seconds), (seconds, AIM)):
+        certificate, better = proved(front, bar, mark)
+        limit = bar if name == FLAGSHIP and bar > AIM else None
+        key = f"{name}.{100 * bar:.0f}%"
+        rows += [
+            Row(f"{key}.eps", f"factor held after at most {mark:.0f} s", "1", None, certificate.eps, None if limit is None else 0.0, limit),
+            Row(f"{key}.time", "time of the proof", "s", None, certificate.seconds),
+            Row(f"{key}.boxes", "boxes bounded", "1", None, certificate.boxes),
+            Row(f"{key}.open", "boxes left open", "1", None, certificate.open),
+        ]
+    rows.append(Row(f"{name}.trace", "tracing and flattening (nothing is compiled)", "s", None, certificate.tracing, 0, COMPILE))
+    return [*rows, Row(f"{name}.designs", "designs on the front at the end", "1", None, better.size)]
 
 
 def main() -> int:
@@ -165,7 +157,7 @@ def main() -> int:
     jax.config.update("jax_enable_x64", True)
     rows = reduced_rows()
     for name in options.studies:
-        rows += flagship_rows(name, options.seconds)
+        rows += study_rows(name, options.seconds)
     assumptions = [
         "a factor eps: for every feasible design there is a design of the front whose objectives are at most 1 + eps times its own",
         "the box, the lattice and the legal combinations are those of the study; the model is that of `evaluate` in float64",
