@@ -7,14 +7,13 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from codesign.constraints import Record, records
-from codesign.fields import quantities
+from codesign.constraints import Record
 from codesign.metrics import Metrics
 from codesign.objectives import OBJECTIVES
 from codesign.search.archive import Archive
 from codesign.search.polish import MISSED, Judge, polish, pooled, scores
 from codesign.search.run import Progress
-from codesign.study import Exact, Front, Study, at_least, designs_of, front_of, lean, make_exact_evaluation, solve
+from codesign.study import Exact, Front, Study, at_least, designs_of, front_of, lean, make_exact_evaluation, slack_share, solve
 
 GENERATIONS = 60
 STEP = 1.1
@@ -146,21 +145,6 @@ def _price(answer: Answer, name: str, bound: float, ends: list[Archive]) -> Pric
     change = (looser - tighter) / 2 if left else looser - own
     elasticity = sense * change / math.log(STEP) * (-1 if at_least(name) else 1)
     return Price(name, bound, math.exp(sense * looser), math.exp(sense * tighter), elasticity)
-
-
-def limit_records(metrics: Metrics, limits: dict[str, float]) -> list[Record]:
-    """Every limit of one design, the model's and the user's, the nearest or most violated first."""
-    units, found = quantities(Metrics), records(metrics)
-    for name, bound in limits.items():
-        value = float(getattr(metrics, name))
-        demand, most = (bound, value) if at_least(name) else (value, bound)
-        found.append(Record(f"limit on {name}", demand, most, demand - most, units[name].unit, f"a looser limit on {name}"))
-    return sorted(found, key=slack_share)
-
-
-def slack_share(record: Record) -> float:
-    """The share of a limit that is left: below 0 where it is exceeded."""
-    return (record.bound - record.demand) / max(abs(record.demand), abs(record.bound), 1e-300)
 
 
 def binds(record: Record) -> bool:

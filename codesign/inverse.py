@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from codesign.answer import limit_records, single
+from codesign.answer import single
 from codesign.cells import applied, cell_values, open_point
 from codesign.constraints import Record
 from codesign.evaluate import evaluate
@@ -24,7 +24,7 @@ from codesign.search.optima import Optima
 from codesign.search.sample import CHUNK
 from codesign.search.space import Lanes, cells_at, lanes
 from codesign.search.threshold import Threshold, flat_ends, locate, threshold
-from codesign.study import Infeasible, Study, at_least, label_of, make_model
+from codesign.study import Infeasible, Study, at_least, label_of, limit_records, make_model
 from codesign.units import show
 
 GRID = 7

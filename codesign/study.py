@@ -111,7 +111,7 @@ def prepare(file: StudyFile, design: Design, workload: Workload) -> Study:
 
 
 class Volumes(NamedTuple):
-    """Hypervolume of the whole front, of descent before rounding, and of the same points rounded.
+    """Hypervolume of the whole front, of the best designs that are not rounded, and of the same rounded.
 
     All in logs of the objectives, in the unit box of the study's anchors (a tenth beyond).
     """
@@ -276,10 +276,7 @@ def _exact_front(study: Study, found: Found, seed: int, exact: Exact) -> Front:
         _, points, over = exact(x, relaxed.cell)
         volumes.append(_volume(points[:, np.all(over <= slack, axis=0)], low, reference))
     keep = keep[thin(objectives[:, keep].T, study.file.search["front"])]
-    metrics, _, broken = exact(archive.x[:, keep], archive.cell[keep])
-    columns = {path: column[archive.cell[keep]] for path, column in study.columns.items()}
-    values = {free.path: archive.x[i, keep] for i, free in enumerate(study.file.continuous)}
-    return Front(study, columns, values, metrics, broken, found, Volumes(*volumes), seed)
+    return front_of(study, Archive(archive.x[:, keep], archive.cell[keep], objectives[:, keep]), exact, found, Volumes(*volumes), seed)
 
 
 def _volume(objectives: np.ndarray, low: np.ndarray, reference: np.ndarray) -> float:
@@ -307,24 +304,33 @@ def floor_text(metrics: Metrics) -> str:
     return f"; one sequence per attention group still takes {floor} per token, of which {cause} set {share:.0f} %"
 
 
+def limit_records(metrics: Metrics, limits: dict[str, float]) -> list[Record]:
+    """Every limit of one design, the model's and the user's, the nearest or most violated first."""
+    units, found = quantities(Metrics), records(metrics)
+    for name, bound in limits.items():
+        value = float(getattr(metrics, name))
+        demand, most = (bound, value) if at_least(name) else (value, bound)
+        found.append(Record(f"limit on {name}", demand, most, demand - most, units[name].unit, f"a looser limit on {name}"))
+    return sorted(found, key=slack_share)
+
+
+def slack_share(record: Record) -> float:
+    """The share of a limit that is left: below 0 where it is exceeded."""
+    return (record.bound - record.demand) / max(abs(record.demand), abs(record.bound), 1e-300)
+
+
 def _infeasible(study: Study, found: Found, exact: Exact) -> Infeasible:
     """The limit that bars the least violating sample, as a record."""
     cell = found.nearest_cell
     x = study.space.snap(np.asarray(found.nearest_values)[:, None], np.array([cell]))[:, 0]
     metrics, _, _ = exact(x[:, None], np.array([cell]))
     one = jax.tree.map(lambda leaf: leaf[0], metrics)
-    units = quantities(Metrics)
-    worst = [r for r in records(one) if r.gap > 0]
-    for name, bound in study.file.limits.items():
-        value = float(getattr(one, name))
-        demand, limit = (bound, value) if at_least(name) else (value, bound)
-        if demand > limit:
-            worst.append(Record(f"limit on {name}", demand, limit, demand - limit, units[name].unit, "a looser limit in the study"))
-    worst = [r._replace(levers=r.levers + floor_text(one)) if "time per output token" in r.name.replace("_", " ") else r for r in worst]
-    worst.sort(key=lambda r: -r.gap / (abs(r.demand) + abs(r.bound)))
+    worst = limit_records(one, study.file.limits)[0]
+    if "time per output token" in worst.name.replace("_", " "):
+        worst = worst._replace(levers=worst.levers + floor_text(one))
     values = {f.name: show(x[i], f.unit) for i, f in enumerate(study.file.continuous)}
     choices = {f.name: label_of(f, study.columns[f.path][cell]) for f in study.file.discrete}
-    return Infeasible(worst[0] if worst else records(one)[0], choices | values)
+    return Infeasible(worst, choices | values)
 
 
 def label_of(free: Free, value: float) -> str:

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import small_run
 
+import codesign.study
 from codesign import answer as single_answers
-from codesign.answer import Answer, best, improved, judge_of, priced, single, slack_share
+from codesign.answer import Answer, best, improved, judge_of, priced, single
 from codesign.certificate import Certificate
 from codesign.commands import answer as answer_command
 from codesign.commands import target as target_command
@@ -26,7 +27,7 @@ from codesign.search.lattice import Lattice
 from codesign.search.program import UnknownOperation
 from codesign.search.run import Found
 from codesign.search.space import Space, neighbours
-from codesign.study import Study, Volumes, at_least, front_of
+from codesign.study import Study, Volumes, at_least, front_of, slack_share
 
 LOW, HIGH = np.array([0.1]), np.array([100.0])
 KINDS = np.array([0.0, 1.0])
@@ -234,7 +235,7 @@ PROOFS = {
 def stubbed(monkeypatch, poor_search):
     """The command on the toy: nothing is compiled."""
     monkeypatch.setattr(answer_command, "prepare", lambda file, design, workload: toy_study(0.5))
-    monkeypatch.setattr(single_answers, "records", lambda metrics: [Record("devices", 2.0, 2.0, 0.0, "1", "more")])
+    monkeypatch.setattr(codesign.study, "records", lambda metrics: [Record("devices", 2.0, 2.0, 0.0, "1", "more")])
 
     def prove(how):
         def certify(study, designs, exact, target, seconds, workers, watch):
@@ -262,8 +263,8 @@ def test_an_answer_as_it_is_told(how, as_json, stubbed, tmp_path, capsys):
     else:
         words = {
             "proved": "by more than 0.40 %",
-            "no bound": "is not bounded after 2 s",
-            "no proof": "cannot be proved: no bounds are known",
+            "no bound": "no bound after 2 s",
+            "no proof": "none can be had, no bounds are known",
         }
         for part in (words[how], "kind fast, size 2.5", "limit on time_to_train", "10 % looser"):
             assert part in text

@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from codesign.answer import BINDING, STEP, Answer, best, binds, improved, limit_records, priced, slack_share
+from codesign.answer import BINDING, STEP, Answer, best, binds, improved, priced
 from codesign.cells import NoLegalMapping
 from codesign.certificate import certify
 from codesign.cli import INFEASIBLE, INTERRUPTED, emit, say
@@ -26,9 +26,10 @@ from codesign.constraints import Record
 from codesign.fields import quantities
 from codesign.metrics import Metrics
 from codesign.objectives import OBJECTIVES
+from codesign.report.certificate import proof_text
 from codesign.report.terminal import console, table
 from codesign.search.program import UnknownOperation
-from codesign.study import Infeasible, Interrupted, Study, designs_of, label_of, prepare
+from codesign.study import Infeasible, Interrupted, Study, designs_of, label_of, limit_records, prepare, slack_share
 from codesign.units import UnitError, show
 
 SHOWN_LIMITS = 6
@@ -175,22 +176,6 @@ def answer_data(answer: Answer, study: Study, facts: dict[str, Any] | None) -> d
     }  # fmt: skip
 
 
-def proof_text(facts: dict[str, Any] | None) -> str:
-    """How far from optimal an answer can be.
-
-    >>> proof_text({"eps": 0.031, "seconds": 4.0})
-    'no feasible design of this box and lattice is better by more than 3.10 % (proved in 4 s)'
-    """
-    if facts is None:
-        return "how far from optimal it can be was not asked for (search.certificate_seconds)"
-    if "unavailable" in facts:
-        return f"how far from optimal it can be cannot be proved: {facts['unavailable']}"
-    if facts["eps"] is None:
-        return f"how far from optimal it can be is not bounded after {facts['seconds']:.0f} s (search.certificate_seconds gives more)"
-    claim = f"no feasible design of this box and lattice is better by more than {100 * facts['eps']:.2f} %"
-    return f"{claim} (proved in {facts['seconds']:.0f} s)"
-
-
 def limit_rows(records: list[dict[str, Any]]) -> list[list[str]]:
     """Rows of a table of limits."""
     rows = []
@@ -215,8 +200,8 @@ def _print(answer: Answer, data: dict[str, Any]) -> None:
     if answer.prices:
         heads = ["limit", "bound", f"{label} with it {100 * (STEP - 1):.0f} % looser", "tighter", "% per % of the bound"]
         out.print(table(f"What moving a limit does: {data['prices_by']}", heads, [_price_row(price, unit) for price in answer.prices]), "")
-    proof = proof_text(data["certificate"])
-    out.print(proof[0].upper() + proof[1:] + ".", f"{data['seconds']:.1f} s, seed {data['seed']}", sep="\n")
+    proof = proof_text(data["certificate"], 1)
+    out.print("Certificate: " + proof + ".", f"{data['seconds']:.1f} s, seed {data['seed']}", sep="\n")
 
 
 def _price_row(price: Any, unit: str) -> list[str]:

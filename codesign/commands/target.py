@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from codesign import tree
-from codesign.answer import binds, limit_records
+from codesign.answer import binds
 from codesign.cells import NoLegalMapping
 from codesign.cli import INFEASIBLE, emit, say
 from codesign.commands.answer import aim_problems, load_asked, read_bound, read_limits, told_infeasible
@@ -23,7 +23,7 @@ from codesign.metrics import Metrics
 from codesign.objectives import OBJECTIVES
 from codesign.report.terminal import console, table
 from codesign.sensitivity import is_rule
-from codesign.study import Infeasible, Study, prepare
+from codesign.study import Infeasible, Study, limit_records, prepare
 from codesign.units import UnitError, show
 
 

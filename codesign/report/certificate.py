@@ -7,22 +7,28 @@ from codesign.report.run import Run
 from codesign.units import show
 
 
-def certificate_text(run: Run) -> str:
-    """One sentence that says what is proved, or why nothing is.
+def proof_text(facts: dict[str, Any] | None, aims: int) -> str:
+    """One sentence that says what is proved of a front with so many aims, or why nothing is.
 
-    >>> certificate_text(Run({"certificate": None}, {}))
-    'certificate: none was asked for (codesign certify RUN)'
+    >>> proof_text({"eps": 0.031, "seconds": 4.0, "boxes": 1200}, 1)
+    'no feasible design of this box and lattice is better by more than 3.10 % (1,200 boxes in 4 s)'
+    >>> proof_text(None, 3)
+    'none was asked for (search.certificate_seconds, or codesign certify RUN)'
     """
-    facts = run.manifest.get("certificate")
-    if not facts:
-        return "certificate: none was asked for (codesign certify RUN)"
+    if facts is None:
+        return "none was asked for (search.certificate_seconds, or codesign certify RUN)"
     if "unavailable" in facts:
-        return f"certificate: none can be had, {facts['unavailable']}"
+        return f"none can be had, {facts['unavailable']}"
     if facts["eps"] is None:
-        return f"certificate: no bound after {facts['seconds']:.0f} s; more time gives one (codesign certify RUN --seconds 120)"
-    work = f"{facts['boxes']:,} boxes in {facts['seconds']:.0f} s"
-    claim = f"no feasible design of this box and lattice is better by more than {100 * facts['eps']:.2f} % in all objectives at once"
-    return f"certificate: {claim} ({work})"
+        return f"no bound after {facts['seconds']:.0f} s; more time gives one (search.certificate_seconds, or codesign certify RUN)"
+    together = " in all objectives at once" if aims > 1 else ""
+    claim = f"no feasible design of this box and lattice is better by more than {100 * facts['eps']:.2f} %{together}"
+    return f"{claim} ({facts['boxes']:,} boxes in {facts['seconds']:.0f} s)"
+
+
+def certificate_text(run: Run) -> str:
+    """The sentence for a run."""
+    return "certificate: " + proof_text(run.manifest.get("certificate"), len(run.manifest["objectives"]))
 
 
 def _box(run: Run) -> str:

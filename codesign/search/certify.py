@@ -38,7 +38,6 @@ class Proof(NamedTuple):
     boxes: int
     open: int
     seconds: float
-    added: int
 
     @property
     def eps(self) -> float:
@@ -71,7 +70,7 @@ def prove(
 def _prove(
     problem: dict[str, Any], front: Archive, evaluate: Evaluate, seconds: float, workers: int, watch: Callable[[ProofProgress], None]
 ) -> Proof:
-    start, added = time.perf_counter(), 0
+    start = time.perf_counter()
     state, front_now = State(0, problem["cells"], np.inf), front
     with contextlib.suppress(KeyboardInterrupt), _team(problem | {"front": front.objectives}, workers) as team:
         while state.open and time.perf_counter() - start < seconds:
@@ -79,11 +78,10 @@ def _prove(
             answers = team(max(min(FIRST + spent / 10, ROUND, seconds - spent), 0.01), front_now.objectives)
             states = [answer for answer, _ in answers]
             better = _better(front_now, joined([designs for _, designs in answers]), evaluate)
-            added += better.size - front_now.size if better is not front_now else 0
             # only now: what was handed out is judged, and an interrupt before this line leaves the state that held
             front_now, state = better, State(sum(s.boxes for s in states), sum(s.open for s in states), max(s.excess for s in states))
             watch(ProofProgress(float(np.expm1(state.excess)), state.boxes, state.open, time.perf_counter() - start))
-    return Proof(front_now, state.excess, state.boxes, state.open, time.perf_counter() - start, added)
+    return Proof(front_now, state.excess, state.boxes, state.open, time.perf_counter() - start)
 
 
 def _better(front: Archive, designs: Boxes, evaluate: Evaluate) -> Archive:
