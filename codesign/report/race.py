@@ -16,9 +16,10 @@ LOWEST, HIGHEST = 0.5, 1e-5
 OURS = "ours"
 GREY = "#999999"
 STYLE = (
-    "text{font:12px sans-serif;fill:#222}.title{font-size:14px;font-weight:600}.frame{fill:#fff;stroke:#888}.grid{stroke:#ddd}"
-    ".band{fill-opacity:.13;stroke:none}.line{fill:none;stroke-linejoin:round}"
+    "svg.race text{font:12px sans-serif;fill:#222}svg.race .title{font-size:14px;font-weight:600}svg.race .frame{fill:#fff;stroke:#888}"
+    "svg.race .grid{stroke:#ddd}svg.race .band{fill-opacity:.13;stroke:none}svg.race .line{fill:none;stroke-linejoin:round}"
 )
+"""Named for its class: a style inside a page holds for all of the page."""
 
 
 def _height(share: float) -> float:
@@ -113,7 +114,7 @@ def plot(summary: dict[str, Any]) -> str:
     studies = summary["studies"]
     colours = _colours(list(dict.fromkeys(name for study in studies.values() for name in study["methods"])))
     size = f'width="{WIDTH}" height="{PANEL * len(studies)}" viewBox="0 0 {WIDTH} {PANEL * len(studies)}"'
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="Hypervolume against seconds">']
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" class="race" {size} role="img" aria-label="Hypervolume against seconds">']
     parts.append(f'<style>{STYLE}</style><rect width="100%" height="100%" fill="#fff"/>')
     for number, (name, study) in enumerate(studies.items()):
         panel = _Panel(study, number * PANEL)
