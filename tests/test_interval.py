@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from codesign.search.enclose import Enclosure
-from codesign.search.interval import EXACT, RULES, ULPS, UNIT, bounds_of, exact_where_possible, sign_of
+from codesign.search.exactness import EXACT, exact_where_possible
+from codesign.search.interval import UNIT, sign_of
+from codesign.search.operation_bounds import RULES, ULPS, bounds_of
 from codesign.search.program import UnknownOperation, flatten, regrouped
 
 lax = jax.lax

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from codesign.search.interval import Interval, bounds_of, exact_where_possible, pair, sign_of
+from codesign.search.exactness import exact_where_possible
+from codesign.search.interval import Interval, pair, sign_of
+from codesign.search.operation_bounds import bounds_of
 from codesign.search.program import Operation, Program
 from codesign.search.slopes import FROZEN, Value, slopes_of
 

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from codesign.search.interval import TINY, UNIT, Interval, bounds_of, is_zero, pair, reciprocal, swapped, truth
+from codesign.search.interval import TINY, UNIT, Interval, is_zero, pair, swapped, truth
+from codesign.search.operation_bounds import bounds_of, reciprocal
 from codesign.search.program import UnknownOperation
 
 Slopes = Any
