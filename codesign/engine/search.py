@@ -30,9 +30,10 @@ def plan_of(payload: bytes) -> SearchPlan:
 
 
 def _facts(study: Study, seed: int) -> dict[str, str]:
-    """What tells one search from another."""
-    settings = json.dumps(study.file.search | {"objectives": study.file.objectives}, sort_keys=True)
-    return {"study": study_hash(resolved_study(study)), "seed": str(seed), "search settings": settings}
+    """What tells one search from another, by name."""
+    budget = budget_of(study, seed)._asdict()
+    settings = {"seed" if name == "seed" else f"search.{name}": str(value) for name, value in budget.items()}
+    return {"study": study_hash(resolved_study(study)), "objectives": ", ".join(study.file.objectives)} | settings
 
 
 def _key(facts: dict[str, str]) -> str:
