@@ -27,13 +27,15 @@ def always(value: Scalar, number: float) -> bool:
 def apart(function: Callable[P, R]) -> Callable[P, R]:
     """`function`, compiled as a unit whose results are stored.
 
-    The compiler repeats a formula in every other one that uses its result. That is faster for
-    short ones, and several times slower for what is wrapped here.
+    The compiler for processors repeats a formula in every other one that uses its result. That
+    is faster for short ones, and several times slower for what is wrapped here. The one for
+    graphics processors weighs this itself, and would fuse nothing inside a unit.
     """
 
     @functools.wraps(function)
     def called(*arguments: P.args, **named: P.kwargs) -> R:
-        if not isinstance(jnp.zeros(()), jax.core.Tracer):  # nothing is being compiled
+        nothing_compiled = not isinstance(jnp.zeros(()), jax.core.Tracer)
+        if nothing_compiled or jax.default_backend() != "cpu":
             return function(*arguments, **named)
         with set_xla_metadata(inlineable="false"):
             return jax.jit(lambda: function(*arguments, **named))()
