@@ -25,14 +25,14 @@ def _target(value: Scalar) -> Scalar:
 
 def mean_power(cluster: Cluster, found: Service, network: Scalar) -> Scalar:
     """Mean power at the meter [W]: work of both kinds of units, what is drawn all the time, networks."""
-    package, facility, share = cluster.device.package, cluster.facility, found.decode_share
+    package, facility = cluster.device.package, cluster.facility
 
     def work(step: ServingStep) -> Scalar:
         done = step.work
         energy = power.work_energy(package, done.flops, done.flops_8bit, done.memory_bytes - done.near_bytes)
         return (energy + done.near_bytes * package.memory.near_memory_energy) / step.time
 
-    each = share * work(found.decode) + (1 - share) * work(found.prefill)
+    each = found.decode_share * work(found.decode) + found.prefill_share * work(found.prefill)
     idle = package.dies * package.die.static_power + facility.host_power
     return facility.power_usage_effectiveness * (cluster.devices * (each + idle) + network)
 

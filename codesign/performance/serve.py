@@ -30,17 +30,13 @@ KEYS = "decode attention"
 
 
 class ServingStep(NamedTuple):
-    """Seconds by cause, which add up to the step; the same by what binds; the work of the mean device."""
+    """The step, seconds by cause, which add up to it; the same by what binds; the work of the mean device."""
 
+    time: Scalar
     breakdown: dict[str, Scalar]
     bounds: dict[str, Scalar]
     work: Task
     batch: Batch
-
-    @property
-    def time(self) -> Scalar:
-        """The step [s]: the sum of the breakdown."""
-        return total(self.breakdown.values())
 
 
 def _fused_time(tasks: dict[str, Task], exchanges: Scalar, schedule: ServingSchedule, device: Engine) -> Scalar:
@@ -49,17 +45,17 @@ def _fused_time(tasks: dict[str, Task], exchanges: Scalar, schedule: ServingSche
     return longest + all_of_it.kernels * device.kernel_time
 
 
-def _fused_share(
+def _with_fusion(
     tasks: dict[str, Task], on_dies: dict[str, Task], exchanges: Scalar, sequential: Scalar, schedule: ServingSchedule, device: Engine
 ) -> Scalar:
-    """Time with fusion, where it is faster, over the `sequential` time.
+    """Seconds with fusion where it is faster than the `sequential` time.
 
     What is fastest one by one need not be so fused: all `on_dies` is the other way.
     """
     fused = _fused_time(tasks, exchanges, schedule, device)
     if on_dies is not tasks:
         fused = jnp.minimum(fused, _fused_time(on_dies, exchanges, schedule, device))
-    return 1 - schedule.fusion * (1 - jnp.minimum(fused / sequential, 1.0))
+    return (1 - schedule.fusion) * sequential + schedule.fusion * jnp.minimum(fused, sequential)
 
 
 def bounds(tasks: dict[str, Task], device: Engine, visible: Scalar, host: Scalar) -> dict[str, Scalar]:
@@ -106,11 +102,14 @@ def serving_step(
     exchanges = {name: halves * t for name, t in step_exchanges(model, load, deployment.schedule, pool, batch, net).items()}
     computing, exchanging = {name: task_time(task, device) for name, task in tasks.items()}, total(exchanges.values())
     busy = total(computing.values())
-    visible = exchanging - pool.two_batches * jnp.minimum(exchanging, busy)
+    shown = 1 - pool.two_batches
+    visible = jnp.maximum(shown * exchanging, exchanging - pool.two_batches * busy)
+    sequential = jnp.maximum(busy + shown * exchanging, shown * busy + exchanging)  # busy + visible, as a maximum: seen to fall with rates
     seen = visible / jnp.maximum(exchanging, 1e-30)
     host = deployment.schedule.host_time + 0.0 * busy
-    share = _fused_share(tasks, on_dies, exchanging, busy + visible, deployment.schedule, device)
+    fused = _with_fusion(tasks, on_dies, exchanging, sequential, deployment.schedule, device)
+    share = fused / sequential
     breakdown = {name: share * t for name, t in computing.items()} | {name: share * seen * t for name, t in exchanges.items()}
     limits = {name: share * t for name, t in bounds(tasks, device, visible, 0.0 * busy).items()}
     limits["starts"] = limits["starts"] + host
-    return ServingStep(breakdown | {"host": host}, limits, _mean_work(tasks, batch), batch)
+    return ServingStep(fused + host, breakdown | {"host": host}, limits, _mean_work(tasks, batch), batch)

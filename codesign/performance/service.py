@@ -31,6 +31,7 @@ class Service(NamedTuple):
     prefill: ServingStep
     floor: ServingStep
     decode_share: Scalar
+    prefill_share: Scalar
     requests: Scalar
     time_to_first_token: Scalar
     time_per_output_token: Scalar
@@ -62,7 +63,8 @@ def service(model: Transformer, load: ServingLoad, deployment: Deployment, clust
     least = 1 / decode.tp
     floor = step(decode, least, (1 - parted) * least * kept / load.output)
     tokens, prompts = decode.batch * kept / decoding.time, prefill.batch / reading.time
-    share = 1 - parted * (1 - (load.output / tokens) / (load.output / tokens + 1 / prompts))
+    answers = load.output * prompts / tokens  # devices that decode what one reads
+    share = 1 - parted + parted / (1 + 1 / answers)
     requests = share * tokens / load.output
     token_time = decoding.time / kept
     apart_time = reading.time * jnp.maximum(1 / (prefill.batch * prefill.tp), 1.0)
@@ -76,6 +78,7 @@ def service(model: Transformer, load: ServingLoad, deployment: Deployment, clust
         prefill=reading,
         floor=floor,
         decode_share=share,
+        prefill_share=parted / (1 + answers),
         requests=requests,
         time_to_first_token=wait + read_time + hand_over + token_time,
         time_per_output_token=token_time,

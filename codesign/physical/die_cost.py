@@ -63,9 +63,9 @@ def passing_share(good: Scalar, coverage: Scalar) -> Scalar:
 
 
 def passing_quality(good: Scalar, coverage: Scalar) -> Scalar:
-    """Share of good ones among the dies that pass: Y / (Y + (1 - Y) (1 - c)); nothing passes at a yield of 0 and full coverage: 1."""
-    passing = passing_share(good, coverage)
-    return jnp.where(passing > 0, good / jnp.where(passing > 0, passing, 1.0), 1.0)
+    """Share of good ones among the dies that pass: 1 / (1 + (1 - c) (1 / Y - 1)); nothing passes at a yield of 0 and full coverage: 1."""
+    some = jnp.where(good > 0, good, 1.0)
+    return jnp.where(good > 0, 1 / (1 + (1 - coverage) * (1 / some - 1)), jnp.where(coverage < 1, 0.0, 1.0))
 
 
 def die_quality(area: Scalar, process: Process) -> Scalar:

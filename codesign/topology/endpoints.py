@@ -41,8 +41,8 @@ class Group(NamedTuple):
         (n - m) / (n - p) with m ranks in the block and p in the pod; 0 for a group of one pod.
         """
         outside = self.size - self.inside
-        spread = outside > 1e-6
-        return jnp.where(spread, (self.size - self.within(devices)) / jnp.where(spread, outside, 1.0), 0.0)
+        share = (self.size - self.within(devices)) / jnp.maximum(outside, 1e-6)
+        return jnp.where(outside > 1e-6, jnp.minimum(share, 1.0), 0.0)  # no more than 1: for bounds that do not see that p <= m
 
 
 class Site(NamedTuple):

@@ -31,6 +31,6 @@ def distinct_destinations(experts: Scalar, ranks: Scalar, top_k: Scalar) -> Scal
     experts = jnp.maximum(experts, 1.0)
     others = experts - experts / ranks
     possible = others - top_k > -1
-    safe = jnp.where(possible, others, top_k)
+    safe = jnp.maximum(others, jnp.where(possible, top_k - 1, top_k))  # a maximum, so that bounds see it above k - 1
     hit = jnp.where(possible, -jnp.expm1(jnp.minimum(log_falling_ratio(safe, experts, top_k), 0.0)), 1.0)
     return jnp.where(top_k > 0, ranks * hit, 0.0)
