@@ -103,7 +103,7 @@ def checked(study: Study, problem: dict[str, Any], bounder: Bounder, evaluate: E
 
     cells = bounder.cell_values(parts.cell)
     on = bounder.slopes(cells, boxes.low, boxes.high)
-    known = bounder.listed_values(cells, parts.low, parts.high)
+    known = cells | bounder.listed_values(cells, np.arange(BATCH), parts.low, parts.high)
     mix = weights(count)
     bounds = bounder.weighted(known, on, np.arange(BATCH), parts.low, parts.high, mix)
     with np.errstate(invalid="ignore"):
@@ -111,7 +111,7 @@ def checked(study: Study, problem: dict[str, Any], bounder: Bounder, evaluate: E
     least = np.where(np.isnan(sums), np.inf, sums).min(axis=2)
     below = int(np.sum(np.where(np.isnan(sums), False, sums < bounds[..., None])))
 
-    closed = on.infeasible | bounder.infeasible(known, parts.low, parts.high)
+    closed = on.infeasible | bounder.infeasible(known, parts.low, parts.high, on.signs)
     feasible = np.all(found[count:] <= 0, axis=0) & np.all(np.isfinite(found[:count]), axis=0)
     wrongly = int(np.sum(feasible & closed[:, None]))
     seen = np.all(np.isfinite(least), axis=0)

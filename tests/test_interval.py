@@ -371,7 +371,7 @@ def test_functions_of_constants_hold_what_the_compiler_makes_of_them(name):
 
 @pytest.mark.parametrize(("name", "function"), [
     ("sin", jnp.sin), ("while", lambda x: lax.while_loop(lambda v: v < 3, lambda v: v + x, x)),
-    ("scan", lambda x: lax.scan(lambda c, _: (c * x, None), x, None, length=3)[0]),
+    ("scan", lambda x: lax.scan(lambda c, _: (c * x, None), x, None, length=65)[0]),
     ("cond", lambda x: lax.cond(x > 0, jnp.log, jnp.exp, x)), ("sort", lambda x: jnp.sort(x[None])[0]),
     ("concatenate", lambda x: jnp.concatenate([x[None], x[None]])[0]), ("reduce_sum", lambda x: jnp.sum(jnp.full(3, x))),
     ("mul", lambda x: (x.astype(jnp.float32) * jnp.float32(3)).astype(float)), ("convert_element_type", lambda x: x.astype(int) * 1.0),

@@ -22,10 +22,10 @@ from codesign.search.interval import Interval, sign_of
 from codesign.search.program import Program, needed, regrouped
 from codesign.search.slopes import Value, plain
 
-STEEP = 3.0
+STEEP = 0.2
 """Where a slope may be larger, a variable of undecided direction keeps its interval."""
 WIDE = 0.15
-"""Logarithm by which slopes leave an objective open, above which single objectives are bounded once more."""
+"""Logarithm by which slopes leave an objective open, above which single objectives are bounded, not weighted sums."""
 HUGE = 1e30
 ROUNDING = 1e-12
 """Of weighted sums, per unit of their size; their terms are widened bounds already."""
@@ -60,8 +60,8 @@ class Slopes(NamedTuple):
 
     @property
     def steepness(self) -> np.ndarray:
-        """The largest slope of any objective per variable (d, n)."""
-        return np.nan_to_num(np.abs(self.slopes).max(axis=(0, 2)), nan=1e3, posinf=1e3)
+        """The largest slope of any objective per variable (d, n), at most 1: where slopes are wide they say little of where to cut."""
+        return np.fmin(np.abs(self.slopes).max(axis=(0, 2)), 1.0)
 
 
 def _weighted(weights: np.ndarray, slopes: np.ndarray) -> np.ndarray:
@@ -78,7 +78,7 @@ class Bounder:
     """
 
     def __init__(self, program: Program, dimension: int, objectives: int, leaves: dict[int, np.ndarray], listed: set[int]) -> None:
-        self.dimension, self.leaves = dimension, leaves
+        self.dimension, self.leaves, self.variables = dimension, leaves, sorted(listed)
         free = touched(program, set(range(dimension)) - listed)
         exact = frozenset(operation.result for operation in program.operations if operation.result not in free) - regrouped(program)
         still, moved, frontier = split(program, set(range(dimension)))
@@ -91,6 +91,8 @@ class Bounder:
         self.limits = Enclosure(program, needed(inner, self.gaps), self.gaps)
         self.values = Enclosure(program, needed(inner, self.outputs), self.outputs)
         self.each = [Enclosure(program, needed(inner, [o]), [o]) for o in self.outputs]
+        self.values_need = self.values.inputs | self.values.results
+        self.parts_need = self.listed.inputs | self.limits.inputs | self.values.inputs
 
     def cell_values(self, cell: np.ndarray) -> Leaves:
         """Bounds of what depends on cells (n,) alone; whole numbers stay exact."""
@@ -98,17 +100,27 @@ class Bounder:
         found = self.cells.bounds(known, {})
         return {number: np.broadcast_to(bounds, (2, len(cell))) for number, bounds in found.items()}
 
-    def listed_values(self, cells: Leaves, low: np.ndarray, high: np.ndarray) -> Leaves:
-        """`cells` and what follows from them and the listed variables alone."""
-        return cells | self.listed.bounds(cells | self._box(low, high), {})
+    def of_parts(self, cells: Leaves, index: np.ndarray) -> Leaves:
+        """What the passes over parts need of the values of cells, for the cells at `index` (n,)."""
+        return {number: bounds[:, index] for number, bounds in cells.items() if number in self.parts_need}
+
+    def listed_values(self, cells: Leaves, own: np.ndarray, low: np.ndarray, high: np.ndarray) -> Leaves:
+        """What follows from the values of cells and the listed variables alone, for boxes in the cells at `own` (n,): once for equals."""
+        if not self.listed.operations:
+            return {}
+        columns = [own, *(end[variable] for variable in self.variables for end in (low, high))]
+        _, first, which = np.unique(np.stack(columns), axis=1, return_index=True, return_inverse=True)
+        known = {number: bounds[:, own[first]] for number, bounds in cells.items() if number in self.listed.inputs}
+        found = self.listed.bounds(known | self._box(low[:, first], high[:, first]), {})
+        return {number: np.broadcast_to(bounds, (2, len(first)))[:, which.ravel()] for number, bounds in found.items()}
 
     @staticmethod
     def _box(low: np.ndarray, high: np.ndarray) -> Leaves:
         return dict(enumerate(np.stack([low, high], axis=1)))
 
-    def infeasible(self, known: Leaves, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    def infeasible(self, known: Leaves, low: np.ndarray, high: np.ndarray, signs: dict[int, int]) -> np.ndarray:
         """Which boxes surely exceed a limit (n,), from their listed values."""
-        found = self.limits.bounds(known | self._box(low, high), {})
+        found = self.limits.bounds(known | self._box(low, high), dict(signs))
         return self._exceeded([found[number] for number in self.gaps], low.shape[1])
 
     @staticmethod
@@ -117,6 +129,14 @@ class Bounder:
         for gap in gaps:
             over |= gap[0] > 0
         return over
+
+    def at_once(self, cells: Leaves, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which boxes surely exceed a limit (n,), and bounds (o, n) of the objectives: of whole boxes, without slopes, quick and wide."""
+        known = cells | self.listed_values(cells, np.arange(low.shape[1]), low, high) | self._box(low, high)
+        with np.errstate(all="ignore"):
+            bounds = self.values.bounds(known, {})
+        least = np.stack([np.broadcast_to(bounds[number][0], low.shape[1]) for number in self.outputs])
+        return self.infeasible(known, low, high, {}), np.where(np.isnan(least), -np.inf, least)
 
     def slopes(self, cells: Leaves, low: np.ndarray, high: np.ndarray) -> Slopes:
         """The first pass."""
@@ -135,38 +155,48 @@ class Bounder:
         slopes[:, :, 0] = np.where(np.isnan(slopes[:, :, 0]), -np.inf, slopes[:, :, 0])
         slopes[:, :, 1] = np.where(np.isnan(slopes[:, :, 1]), np.inf, slopes[:, :, 1])
         gaps = [np.broadcast_to(found[number].bounds, (2, count)) for number in self.gaps]
-        return Slopes(slopes, frozen, self._exceeded(gaps, count), {number: sign for number, sign in signs.items() if sign})
+        return Slopes(slopes, frozen, self._exceeded(gaps, count), signs)
 
     def weighted(self, known: Leaves, on: Slopes, parent: np.ndarray, low: np.ndarray, high: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """The second pass: bounds (w, n) of weighted sums for parts of boxes.
 
         `known` are the listed values of the parts, `parent` (n,) the boxes they are parts of.
         """
-        known = known | {number: np.broadcast_to(b, (2, on.infeasible.size))[:, parent] for number, b in on.frozen.items()}
+        frozen = {number: bounds for number, bounds in on.frozen.items() if number in self.values.results}
+        known = known | {number: np.broadcast_to(b, (2, on.infeasible.size))[:, parent] for number, b in frozen.items()}
         slopes, half = on.slopes[..., parent], np.log(high / low) / 2 * (1 + 1e-12)
-        middle = np.sqrt(low * high)
-        found = self.values.bounds(known | self._box(middle, middle), dict(on.signs))
-        values = np.stack([np.broadcast_to(found[number][0], parent.shape) for number in self.outputs])
+        with np.errstate(invalid="ignore"):
+            spread = np.where(half > 0, (slopes[:, :, 1] - slopes[:, :, 0]).max(axis=0) * half, 0.0).max(axis=0)
+        tight, result = spread < WIDE, np.full((len(weights), len(parent)), -np.inf)
+        for lanes in (np.flatnonzero(tight), np.flatnonzero(~tight)):
+            if len(lanes):
+                some = known if len(lanes) == len(parent) else {n: b[:, lanes] for n, b in known.items() if n in self.values_need}
+                bounds = self._middle if tight[lanes[0]] else self._ends
+                result[:, lanes] = bounds(some, on.signs, slopes[..., lanes], low[:, lanes], high[:, lanes], weights)
+        return result
+
+    def _middle(
+        self, known: Leaves, signs: dict[int, int], slopes: np.ndarray, low: np.ndarray, high: np.ndarray, weights: np.ndarray
+    ) -> np.ndarray:
+        """Bounds (w, n) of weighted sums by the mean-value form."""
+        middle, half = np.sqrt(low * high), np.log(high / low) / 2 * (1 + 1e-12)
+        found = self.values.bounds(known | self._box(middle, middle), dict(signs))
+        values = np.stack([np.broadcast_to(found[number][0], low.shape[1]) for number in self.outputs])
         with np.errstate(invalid="ignore"):
             falling, rising = (_weighted(weights, slopes[:, :, side]) for side in (0, 1))
             fall = np.where(half > 0, np.maximum(-falling, rising) * half, 0.0).sum(axis=1)
             bounds = weights @ values - fall * (1 + 1e-9) - ROUNDING * (1 + np.abs(values).max(axis=0))
-            spread = np.where(half > 0, (slopes[:, :, 1] - slopes[:, :, 0]).max(axis=0) * half, 0.0).max(axis=0)
-        bounds = np.where(np.isnan(bounds), -np.inf, bounds)
-        loose = np.flatnonzero(~(spread < WIDE))
-        if len(loose):
-            single, known = np.argmax(weights, axis=0), {number: b[:, loose] for number, b in known.items()}
-            ends = self._ends(known, on.signs, slopes[..., loose], low[:, loose], high[:, loose])
-            bounds[np.ix_(single, loose)] = np.maximum(bounds[np.ix_(single, loose)], ends)
-        return bounds
+        return np.where(np.isnan(bounds), -np.inf, bounds)
 
-    def _ends(self, known: Leaves, signs: dict[int, int], slopes: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """Bounds (o, n) of single objectives with monotone variables at an end.
+    def _ends(
+        self, known: Leaves, signs: dict[int, int], slopes: np.ndarray, low: np.ndarray, high: np.ndarray, weights: np.ndarray
+    ) -> np.ndarray:
+        """Bounds (w, n), of single objectives alone, with monotone variables at an end.
 
         A variable of undecided direction, slopes a < 0 < b, stands where the loss a b (x_high - x_low) / (b - a) is least.
         """
-        result = np.full((len(self.outputs), low.shape[1]), -np.inf)
-        width = np.log(high / low)
+        result = np.full((len(weights), low.shape[1]), -np.inf)
+        width, single = np.log(high / low), np.argmax(weights, axis=0)
         for row, (number, enclosure) in enumerate(zip(self.outputs, self.each, strict=True)):
             a, b = slopes[row, :, 0], slopes[row, :, 1]
             rising, falling = a >= 0, b <= 0
@@ -177,5 +207,5 @@ class Bounder:
             start = np.where(rising, low, np.where(falling, high, np.where(mixed, place, low)))
             end = np.where(rising, low, np.where(falling, high, np.where(mixed, place, high)))
             found = enclosure.bounds(known | self._box(start, end), dict(signs))[number][0]
-            result[row] = found - loss * (1 + 1e-9) - ROUNDING
+            result[single[row]] = found - loss * (1 + 1e-9) - ROUNDING
         return np.where(np.isnan(result), -np.inf, result)

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from codesign.search.bound import Bounder, Boxes
+from codesign.search.bound import HUGE, Bounder, Boxes, Leaves
 from codesign.search.cover import Cover
 from codesign.search.lattice import Lattice
+from codesign.search.pool import Pool
 
 BATCH = 2048
 PARTS = 4 * BATCH
@@ -22,6 +23,8 @@ HALVINGS = 3
 MOSTLY = 0.8
 """Share of feasible parts above which the others are carried along."""
 MIDDLES = 256
+REMEMBERED = 2**23
+"""Values of cells that are kept, 16 bytes each."""
 
 
 class State(NamedTuple):
@@ -42,44 +45,71 @@ class Branching:
 
     def __init__(self, bounder: Bounder, lattice: Lattice, cells: np.ndarray, target: float) -> None:
         self.bounder, self.lattice, self.target = bounder, lattice, target
-        self.boxes = Boxes(cells, *lattice.ends(cells))
-        self.excess = np.full(len(cells), np.inf)
+        self.cells, self.first = cells, 0
+        self.open = Pool(Boxes(cells[:0], *lattice.ends(cells[:0])), np.zeros(0))
         self.seen = 0
         self.designs: list[Boxes] = []
+        self.known: Leaves = {}
 
     def cover(self, points: np.ndarray) -> None:
         """Judge by a front of log objectives (o, m) from now on."""
         self.points, self.front = points, Cover(points)
 
     @property
+    def boxes(self) -> Boxes:
+        """What is open."""
+        rest = self.cells[self.first :]
+        return joined([self.open.boxes, Boxes(rest, *self.lattice.ends(rest))])
+
+    @property
     def state(self) -> State:
         """How far the proof is."""
-        return State(self.seen, self.boxes.size, float(self.excess.max(initial=self.target)))
+        rest = len(self.cells) - self.first
+        return State(self.seen, self.open.size + rest, np.inf if rest else float(self.open.excess.max(initial=self.target)))
 
     def run(self, seconds: float) -> State:
         """Work until nothing is open or the time is over."""
         end = time.perf_counter() + seconds
-        while self.boxes.size and time.perf_counter() < end:
+        while self.state.open and time.perf_counter() < end:
             self.step()
         return self.state
 
     def step(self) -> None:
-        """The worst boxes are halved and their parts judged."""
-        count = min(BATCH, self.boxes.size)
-        worst = np.argpartition(-self.excess, count - 1)[:count]
-        worst = worst[np.argsort(self.boxes.cell[worst], kind="stable")]
-        rest = np.ones(self.boxes.size, dtype=bool)
-        rest[worst] = False
-        parts, excess = self._parts(self.boxes.take(worst), self.excess[worst])
+        """The next cells as wholes, quickly; when all were seen, the worst boxes are halved and their parts judged."""
+        if self.first < len(self.cells):
+            self._roots()
+            return
+        worst = self.open.worst(BATCH)
+        worst = worst[np.argsort(self.open.boxes.cell[worst], kind="stable")]
+        parts, excess = self._parts(*self.open.taken(worst))
         single = np.all(parts.low == parts.high, axis=0)
         self.designs.append(parts.take(np.flatnonzero(single)))
-        self.boxes = joined([self.boxes.take(np.flatnonzero(rest)), parts.take(np.flatnonzero(~single))])
-        self.excess = np.concatenate([self.excess[rest], excess[~single]])
+        self.open.add(parts.take(np.flatnonzero(~single)), excess[~single])
+
+    def _roots(self) -> None:
+        cell = self.cells[self.first : self.first + BATCH]
+        boxes = Boxes(cell, *self.lattice.ends(cell))
+        infeasible, least = self.bounder.at_once(self._values(cell), boxes.low, boxes.high)
+        excess = self.front.excess(self.front.weights @ np.maximum(least, -HUGE), self.target)
+        excess = np.where(np.all(np.isfinite(least), axis=0), excess, np.inf)
+        still = np.flatnonzero(~infeasible & (excess > self.target))
+        self.open.add(boxes.take(still), excess[still])
+        self.first += len(cell)
+        self.seen += len(cell)
+
+    def _values(self, cell: np.ndarray) -> Leaves:
+        """What depends on cells (n,) alone; remembered where it is not too much."""
+        if len(self.cells) * len(self.bounder.cells.kept) > REMEMBERED:
+            return self.bounder.cell_values(cell)
+        if not self.known:
+            self.known = self.bounder.cell_values(self.cells)
+        place = np.searchsorted(self.cells, cell)
+        return {number: bounds[:, place] for number, bounds in self.known.items()}
 
     def _parts(self, boxes: Boxes, before: np.ndarray) -> tuple[Boxes, np.ndarray]:
         """The open parts of boxes, and their excess; a part is never worse than the whole was."""
         distinct, which = np.unique(boxes.cell, return_inverse=True)
-        cells = {number: bounds[:, which] for number, bounds in self.bounder.cell_values(distinct).items()}
+        cells = {number: bounds[:, which] for number, bounds in self._values(distinct).items()}
         whole = self.bounder.slopes(cells, boxes.low, boxes.high)
         parent = np.flatnonzero(~whole.infeasible)
         parts, parent = self._halved(boxes.take(parent), parent, whole.steepness)
@@ -87,9 +117,8 @@ class Branching:
         for start in range(0, len(parent), PARTS):
             index = np.arange(start, min(start + PARTS, len(parent)))
             some, own = parts.take(index), parent[index]
-            known = {number: bounds[:, own] for number, bounds in cells.items()}
-            known = self.bounder.listed_values(known, some.low, some.high)
-            good = ~self.bounder.infeasible(known, some.low, some.high)
+            known = self.bounder.of_parts(cells, own) | self.bounder.listed_values(cells, own, some.low, some.high)
+            good = ~self.bounder.infeasible(known, some.low, some.high, whole.signs)
             if good.mean() < MOSTLY:
                 kept = np.flatnonzero(good)
                 some, own, index, good = some.take(kept), own[kept], index[kept], good[kept]
@@ -120,8 +149,7 @@ class Branching:
 
     def handed_out(self) -> Boxes:
         """Designs that are to be evaluated: open ones, and what lies in the middle of the worst boxes."""
-        count = min(MIDDLES, self.boxes.size)
-        worst = self.boxes.take(np.argpartition(-self.excess, count - 1)[:count] if count else np.zeros(0, dtype=int))
+        worst = self.open.boxes.take(self.open.worst(MIDDLES))
         x = self.lattice.snap(np.sqrt(worst.low * worst.high), worst.cell)
         found = joined([*self.designs, Boxes(worst.cell, x, x)])
         self.designs = []

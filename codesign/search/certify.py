@@ -20,7 +20,7 @@ from codesign.search.branch import Branching, State, branching, joined
 
 FIRST, ROUND = 0.2, 2.0
 """Seconds between two exchanges, at first and later: a poor front is made better early."""
-FOREVER = 1e9
+HUGE = 700.0
 
 Evaluate = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """(values (d, n), cells (n,)) -> log objectives (o, n), feasible (n,): of the model itself, in float64."""
@@ -28,6 +28,11 @@ Evaluate = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 class MemberLost(Exception):
     """A process that shared the proof has died."""
+
+
+def factor(excess: float) -> float:
+    """eps from log(1 + eps); infinite where it is beyond all numbers."""
+    return float(np.expm1(excess)) if excess < HUGE else np.inf
 
 
 class Proof(NamedTuple):
@@ -42,7 +47,7 @@ class Proof(NamedTuple):
     @property
     def eps(self) -> float:
         """The factor less one; infinite while nothing is bounded."""
-        return float(np.expm1(self.excess))
+        return factor(self.excess)
 
 
 class ProofProgress(NamedTuple):
@@ -80,7 +85,7 @@ def _prove(
             better = _better(front_now, joined([designs for _, designs in answers]), evaluate)
             # only now: what was handed out is judged, and an interrupt before this line leaves the state that held
             front_now, state = better, State(sum(s.boxes for s in states), sum(s.open for s in states), max(s.excess for s in states))
-            watch(ProofProgress(float(np.expm1(state.excess)), state.boxes, state.open, time.perf_counter() - start))
+            watch(ProofProgress(factor(state.excess), state.boxes, state.open, time.perf_counter() - start))
     return Proof(front_now, state.excess, state.boxes, state.open, time.perf_counter() - start)
 
 

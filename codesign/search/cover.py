@@ -16,7 +16,7 @@ import itertools
 
 import numpy as np
 
-SHARES = {1: 1, 2: 12, 3: 6, 4: 3}
+SHARES = {1: 1, 2: 6, 3: 3, 4: 2}
 """Into how many parts a weight is divided, by the number of objectives."""
 CLUSTER = 48
 SLACK = 1e-5

@@ -37,6 +37,9 @@ class Enclosure:
     def __init__(self, program: Program, operations: list[Operation], kept: Iterable[int], exact: frozenset[int] = frozenset()) -> None:
         self.program, self.operations, self.kept, self.exact = program, operations, tuple(kept), exact
         self.forgotten = last_uses(operations, self.kept)
+        self.results = frozenset(operation.result for operation in operations)
+        operands = {number for operation in operations for number in operation.operands if number >= 0}
+        self.inputs = frozenset(operands.union(self.kept) - self.results)
 
     def _read(self, values: dict[int, Any], number: int) -> Any:
         return self.program.constants[-1 - number] if number < 0 else values[number]

@@ -1,25 +1,36 @@
 """Which elementary operations does a model consist of, in order?
 
-A traced model is flattened: inner calls are written out, what follows from constants alone
-is computed, what is computed twice is shared, what no output needs is dropped.
+A traced model is flattened: inner calls and the steps of short loops are written out, what follows
+from constants alone is computed, what is computed twice is shared, what no output needs is dropped.
 """
 
 import itertools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from codesign.search.exactness import EXACT
 
 CALLS = ("jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "remat", "checkpoint")
 COPIES = ("copy", "copy_p", "stop_gradient", "optimization_barrier")
 SHAPES = ("broadcast_in_dim", "reshape", "squeeze", "expand_dims")
 APPROXIMATE = ("log", "log1p", "exp", "expm1", "tanh", "logistic", "pow", "erf", "erf_inv")
 """Of constants a compiler may find them by other means than we do: they are left as operations, with bounds."""
+JOINED = ("mul", "div", "square", "integer_pow")
+"""So are these where they round: a compiler may join a product with the sum that follows, rounding once."""
 
 NEUTRAL = {"add": 0.0, "add_any": 0.0, "sub": 0.0, "mul": 1.0, "div": 1.0}
 SAME = {"eq": 1.0, "ne": 0.0, "max": None, "min": None}
 """What comes of two equal operands; None: the operand."""
+PARAMETERS = ("y",)
+"""What an operation says beside its operands that its rules need."""
+LONGEST = 64
+"""Steps of a loop up to which it is written out."""
+
+Place = int | np.ndarray
+"""The number of a value whose elements are all alike, or a constant array, which only a loop takes apart."""
 
 
 class Operation(NamedTuple):
@@ -69,17 +80,18 @@ class _Builder:
         self.fresh = itertools.count(inputs)
 
     def constant(self, value: Any) -> int:
-        array = np.asarray(value)
-        if array.size != 1:
-            raise UnknownOperation("array constant", f"shape {array.shape}")
-        number = float(array.reshape(()))
+        number = float(np.asarray(value).reshape(()))
         key = (number, np.signbit(number))
         if key not in self.places:
             self.places[key] = -1 - len(self.constants)
             self.constants.append(number)
         return self.places[key]
 
-    def operation(self, equation: Any, operands: list[int]) -> int:
+    def place(self, value: Any) -> Place:
+        array = np.asarray(value)
+        return self.constant(array) if array.size == 1 else array
+
+    def operation(self, equation: Any, operands: list[int]) -> Place:
         name = equation.primitive.name
         if name in COPIES or name in SHAPES:
             return operands[0]
@@ -92,16 +104,24 @@ class _Builder:
         simple = self.simplified(name, operands)
         if simple is not None:
             return simple
-        if all(i < 0 for i in operands) and name not in APPROXIMATE:
-            values = [np.asarray(self.constants[-1 - i], v.aval.dtype) for i, v in zip(operands, equation.invars, strict=True)]
-            return self.constant(equation.primitive.bind(*values, **equation.params))
+        if all(i < 0 for i in operands) and not self.left(name, equation, operands):
+            shapes = [(v.aval.shape, self.constants[-1 - i], v.aval.dtype) for i, v in zip(operands, equation.invars, strict=True)]
+            return self.place(equation.primitive.bind(*(np.full(*shape) for shape in shapes), **equation.params))
         self.refuse_other_numbers(name, equation, operands)
-        parameters = tuple((k, v) for k, v in equation.params.items() if k in ("y",))
+        parameters = tuple((k, v) for k, v in equation.params.items() if k in PARAMETERS)
         key = (name, tuple(operands), parameters)
         if key not in self.known:
             self.known[key] = next(self.fresh)
             self.operations.append(Operation(name, tuple(operands), self.known[key], parameters))
         return self.known[key]
+
+    def left(self, name: str, equation: Any, constants: list[int]) -> bool:
+        """Is an operation on constants left as it is?"""
+        if name not in JOINED or equation.outvars[0].aval.dtype != np.float64:
+            return name in APPROXIMATE
+        parameters = [v for k, v in equation.params.items() if k in PARAMETERS]
+        with np.errstate(all="ignore"):
+            return not EXACT[name](*(np.float64(self.constants[-1 - i]) for i in constants), *parameters)[1]
 
     @staticmethod
     def refuse_other_numbers(name: str, equation: Any, operands: list[int]) -> None:
@@ -129,38 +149,65 @@ class _Builder:
             return operands[0]
         return operands[1] if name in ("add", "add_any", "mul") and known[0] == NEUTRAL[name] else None
 
-    def walk(self, jaxpr: Any, constants: Iterable[Any], arguments: list[int]) -> list[int]:
-        environment = dict(zip(jaxpr.constvars, (self.constant(c) for c in constants), strict=True))
+    def walk(self, jaxpr: Any, constants: Iterable[Any], arguments: list[Place]) -> list[Place]:
+        environment = dict(zip(jaxpr.constvars, (self.place(c) for c in constants), strict=True))
         environment |= dict(zip(jaxpr.invars, arguments, strict=True))
 
-        def read(variable: Any) -> int:
-            return self.constant(variable.val) if hasattr(variable, "val") else environment[variable]
+        def read(variable: Any) -> Place:
+            return self.place(variable.val) if hasattr(variable, "val") else environment[variable]
 
         for equation in jaxpr.eqns:
-            operands = [read(v) for v in equation.invars]
-            if equation.primitive.name in CALLS:
-                inner = inner_jaxpr(equation)
-                results = self.walk(getattr(inner, "jaxpr", inner), getattr(inner, "consts", ()), operands)
-            elif len(equation.outvars) == 1:
-                results = [self.operation(equation, operands)]
-            else:
-                raise UnknownOperation(equation.primitive.name, "several results")
+            results = self.results(equation, [read(v) for v in equation.invars])
             environment |= dict(zip(equation.outvars, results, strict=True))
         return [read(v) for v in jaxpr.outvars]
+
+    def results(self, equation: Any, operands: list[Place]) -> Sequence[Place]:
+        name = equation.primitive.name
+        if name in CALLS:
+            inner = inner_jaxpr(equation)
+            return self.walk(getattr(inner, "jaxpr", inner), getattr(inner, "consts", ()), operands)
+        if name == "scan":
+            return self.loop(equation, operands)
+        if len(equation.outvars) != 1:
+            raise UnknownOperation(name, "several results")
+        return [self.operation(equation, single(operands))]
+
+    def loop(self, equation: Any, operands: list[Place]) -> list[Place]:
+        """What a loop carries after its last step; a step takes one row of every array that is looped over."""
+        of, length = equation.params, equation.params["length"]
+        first, later = of["num_consts"], of["num_consts"] + of["num_carry"]
+        if length > LONGEST or len(equation.outvars) != of["num_carry"]:
+            raise UnknownOperation("scan", f"{length} steps" if length > LONGEST else "with a result of every step")
+        fixed, carried, rows = operands[:first], operands[first:later], operands[later:]
+        for step in reversed(range(length)) if of["reverse"] else range(length):
+            row = [self.place(array[step]) if isinstance(array, np.ndarray) else array for array in rows]
+            carried = self.walk(of["jaxpr"].jaxpr, of["jaxpr"].consts, [*fixed, *carried, *row])
+        return carried
+
+
+def single(places: Iterable[Place]) -> list[int]:
+    """The places, if none is an array."""
+    found = []
+    for place in places:
+        if isinstance(place, np.ndarray):
+            raise UnknownOperation("array constant", f"shape {place.shape}")
+        found.append(place)
+    return found
 
 
 def flatten(function: Callable[..., Any], arguments: tuple[Any, ...], fixed: dict[int, float]) -> Program:
     """The program of `function` of scalars; inputs and outputs are the leaves of arguments and result, in order.
 
-    Inputs in `fixed` are constants. Raises `UnknownOperation` for operations on arrays and loops.
+    Inputs in `fixed` are constants. Raises `UnknownOperation` for operations on arrays, and for loops without
+    a known, small number of steps.
     """
     import jax  # here alone: the processes of a proof start without it
 
     closed = jax.make_jaxpr(function)(*arguments)
     count = len(closed.jaxpr.invars)
     builder = _Builder(count)
-    places = [builder.constant(fixed[i]) if i in fixed else i for i in range(count)]
-    outputs = builder.walk(closed.jaxpr, closed.consts, places)
+    places: list[Place] = [builder.constant(fixed[i]) if i in fixed else i for i in range(count)]
+    outputs = single(builder.walk(closed.jaxpr, closed.consts, places))
     return pruned(Program(count, tuple(builder.constants), tuple(builder.operations), tuple(outputs)))
 
 
