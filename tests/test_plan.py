@@ -18,7 +18,7 @@ from codesign.engine.run import run
 from codesign.engine.work import Job
 from codesign.pareto import dominates, nondominated
 from codesign.search.archive import CAPACITY, NEAR, Archive, Scale, deficits, empty_population, grown, united
-from codesign.search.mutate import adjacent, children, distinct, fingerprints
+from codesign.search.mutate import adjacent, adjacent_count, children, distinct, fingerprints
 from codesign.search.plan import SearchPlan
 from codesign.search.run import found_of, search
 from codesign.search.sample import make_batch_evaluation
@@ -81,6 +81,45 @@ def test_units_do_not_depend_on_the_order_in_which_they_are_done():
         for shard, unit in zip(backwards, units, strict=True):
             _same(small_plan(units=3).perform(state, unit), shard)
         state = plan.combine(state, backwards)
+
+
+def _stages_of(plan, rounds):
+    """Stages and units of the first rounds, and the state after them."""
+    seen, state = [], plan.start()
+    for _ in range(rounds):
+        seen.append((str(state["stage"]), plan.units(state)))
+        state = plan.combine(state, [plan.perform(state, unit) for unit in range(seen[-1][1])])
+    return seen, state
+
+
+@pytest.mark.parametrize(("breadth", "units"), [(1, 2), (3, 2)])
+def test_a_mutation_is_as_wide_as_asked_for_and_other_rounds_as_their_work(breadth, units):
+    seen, state = _stages_of(small_plan(breadth=breadth, units=units), 3)
+    assert seen == [("sampling", units), ("mutation", breadth), ("polish", 1)]
+    plan = small_plan(units=units)
+    assert plan.units(state | {"stage": np.array("mutation"), "idle": np.array(1)}) == units
+    assert plan.units(state | {"stage": np.array("sweep"), "idle": np.array(1)}) == 1
+
+
+def test_wide_rounds_judge_every_neighbour_and_every_cell_once(monkeypatch):
+    _, state = _stages_of(small_plan(), 2)
+    alone, whole = small_plan(), {}
+    for stage in ("polish", "sweep"):
+        whole[stage] = alone.perform(state | {"stage": np.array(stage), "idle": np.array(1)}, 0)
+    monkeypatch.setattr("codesign.search.stages.BATCH", 64)
+    for stage, shard in whole.items():
+        plan, here = small_plan(units=2), state | {"stage": np.array(stage), "idle": np.array(1)}
+        assert plan.units(here) == 2
+        shards = [plan.perform(here, unit) for unit in range(2)]
+        assert all(0 < part["evaluations"] < shard["evaluations"] for part in shards)
+        joined = united([population_of(part) for part in shards], Scale(here["low"], here["span"]))
+        designs = population_of(shard).archive
+        assert set(fingerprints(joined.archive.x, joined.archive.cell)) == set(fingerprints(designs.x, designs.cell)), stage
+
+
+def test_the_number_of_neighbours_counts_repetitions():
+    designs = Archive(SPACE.snap(np.array([[0.5, 3.0], [1.0, 2.0]]), np.array([0, 1])), np.array([0, 1]), np.zeros((2, 2)))
+    assert adjacent_count(designs.cell, SPACE) == len(adjacent(designs, SPACE)[1]) == 10
 
 
 def test_two_devices_find_the_same_bits(whole):

@@ -26,6 +26,7 @@ SEARCH_KEYS = {
     "seed": 0,
     "rounds": 60,
     "units": 4,
+    "breadth": 1,
     "generations": 4,
     "descents": 0,
     "directions": 96,

@@ -14,6 +14,7 @@ from codesign.engine.dask_round import perform_round
 from codesign.engine.own_workers import own_workers
 from codesign.engine.trouble import EngineError
 from codesign.engine.work import Job, Perform, Plan
+from codesign.engine.worker import hold
 
 DEATHS = 5
 PATIENCE, START = 15, 120
@@ -49,7 +50,7 @@ class Dask:
 
         place = _connected(distributed, self.address) if self.address else _own(distributed, self.workers)
         with silence_logging_cmgr(logging.CRITICAL), dask.config.set(SETTINGS), place as client:
-            yield functools.partial(perform_round, distributed, client, job)
+            yield functools.partial(perform_round, distributed, client, client.submit(hold, job, key=f"codesign-{job.key}"))
 
 
 @contextlib.contextmanager

@@ -6,24 +6,26 @@ Only what a worker needs is imported here: it starts again after every kill.
 import importlib
 import sys
 import threading
+from typing import TypeVar
 
 from codesign.engine.local import performed
 from codesign.engine.trouble import EngineError
 from codesign.engine.work import Done, Job, Plan, State, this_process
+
+Value = TypeVar("Value")
 
 CACHED = 4
 _PLANS: dict[str, Plan] = {}
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def hold(job: Job, state: State) -> tuple[Job, State]:
-    """What all units of a round need, as a task that is nothing but its value."""
-    return job, state
+def hold(value: Value) -> Value:
+    """What many units need, as a task that is nothing but its value: a worker takes it once."""
+    return value
 
 
-def perform_unit(held: tuple[Job, State], unit: int) -> Done:
+def perform_unit(job: Job, state: State, unit: int) -> Done:
     """The result of one unit of the round."""
-    job, state = held
     return performed(plan_of(job), state, unit)
 
 

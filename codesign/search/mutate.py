@@ -5,6 +5,8 @@ or are some steps away in discrete choices; all are rounded to what can be built
 are judged.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from codesign.search.archive import Archive, Population, together
@@ -101,14 +103,25 @@ def _stepped(space: Space, x: np.ndarray, cell: np.ndarray, variable: int, sign:
     return space.snap(moved, cell)
 
 
+def _in_other_cells(cell: np.ndarray, space: Space) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Which of the designs have a cell so many steps away in one choice, and theirs: one pair for each choice and number of steps."""
+    for way in space.moves.T:
+        target = way[cell]
+        while (legal := target >= 0).any():
+            yield legal, target[legal]
+            target = np.where(legal, way[target], -1)
+
+
+def adjacent_count(cell: np.ndarray, space: Space) -> int:
+    """How many neighbours designs in these cells (n,) have, with repetitions."""
+    return 2 * space.dimension * len(cell) + sum(len(targets) for _, targets in _in_other_cells(cell, space))
+
+
 def adjacent(designs: Archive, space: Space) -> tuple[np.ndarray, np.ndarray]:
     """Everything that differs in one thing: a variable by one step up or down, or a discrete choice by any number of steps."""
     values = [_stepped(space, designs.x, designs.cell, row, sign) for row in range(space.dimension) for sign in (-1, 1)]
     cells = [designs.cell] * len(values)
-    for way in space.moves.T:
-        target = way[designs.cell]
-        while (legal := target >= 0).any():
-            values.append(space.snap(designs.x[:, legal], target[legal]))
-            cells.append(target[legal])
-            target = np.where(legal, way[target], -1)
+    for legal, targets in _in_other_cells(designs.cell, space):
+        values.append(space.snap(designs.x[:, legal], targets))
+        cells.append(targets)
     return distinct(np.concatenate(values, axis=1), np.concatenate(cells))

@@ -32,12 +32,23 @@ class SearchPlan:
         return nothing_found(self.stages.space.low, self.stages.objectives)
 
     def units(self, state: State) -> int:
-        """How many units the next round has: one while each gains much, so that every generation stands on the last."""
-        stage, many = str(state["stage"]), self.budget.units
-        if stage == "end":
-            return 0
-        narrow = stage in ("relaxing", "polish") or (stage == "mutation" and not state["idle"])
-        return 1 if narrow else many
+        """How many units the next round has: as many as its work fills, of a mutation few while each cycle gains much.
+
+        Never a matter of how many workers there are, so that their number changes no bit.
+        """
+        budget = self.budget
+        match str(state["stage"]):
+            case "end":
+                return 0
+            case "relaxing":
+                return 1
+            case "polish":
+                return self.stages.polish_units(state)
+            case "sweep":
+                return self.stages.sweep_units(state)
+            case "mutation":
+                return budget.units if state["idle"] else budget.breadth
+        return budget.units
 
     def done(self, state: State) -> float:
         """About which share of the search is over."""

@@ -1,6 +1,7 @@
 """What does one unit of each stage of a search do?"""
 
 import functools
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 from codesign.pareto import nondominated, thin
 from codesign.search.archive import CAPACITY, Archive, Population, deficits, empty_population, grown, merge, select
 from codesign.search.gradient import STEPS, descended, make_descent
-from codesign.search.mutate import adjacent, children, distinct, fingerprints
+from codesign.search.mutate import adjacent, adjacent_count, children, distinct, fingerprints
 from codesign.search.sample import CHUNK, Evaluation, ends, fixed_samples, make_batch_evaluation
 from codesign.search.space import Model, Space
 from codesign.search.state import State, packed, population_of, scale_between, scale_of, state_of, unpacked
@@ -24,12 +25,16 @@ POLISHED = 4000
 class Budget(NamedTuple):
     """How much is spent at most: cycles (`rounds`), units of a wide round, generations of a unit; `descents` of `lanes` starts.
 
+    `breadth` is the number of units of a mutation while each cycle gains much: one, so that every
+    generation stands on the last, or more for many workers.
+
     `seconds` ends the search of one process (0: never), at the cost of repeating bit for bit.
     """
 
     seed: int
     rounds: int = 60
     units: int = 4
+    breadth: int = 1
     generations: int = 4
     descents: int = 0
     directions: int = 96
@@ -65,6 +70,10 @@ class Stages:
     def generator(self, state: State, unit: int) -> np.random.Generator:
         """Draws of this unit of this round alone."""
         return np.random.default_rng([self.budget.seed, int(state["round"]), unit])
+
+    def _filled(self, designs: float) -> int:
+        """How many units as many designs fill, a batch each, at most those of a wide round."""
+        return min(self.budget.units, max(1, math.ceil(designs / BATCH)))
 
     def _judged(self, population: Population, x: np.ndarray, cell: np.ndarray, state: State, stage: str, before: int) -> Population:
         """The population after the given designs, batch by batch."""
@@ -109,23 +118,37 @@ class Stages:
             count += len(cell)
         return state_of(population) | {"evaluations": np.array(count)}
 
+    def polish_units(self, state: State) -> int:
+        """How many units the neighbours of what is new on the front fill."""
+        cell = _fresh(state).cell
+        return self._filled(adjacent_count(cell, self.space) * min(1.0, POLISHED / max(len(cell), 1)))
+
     def polish(self, state: State, unit: int) -> State:
-        """All neighbours of the designs that are new on the front."""
-        population = population_of(state)
-        fresh = ~np.isin(fingerprints(population.archive.x, population.archive.cell), state["seen"])
-        count = 0
-        if fresh.any():
-            some = select(population.archive, np.flatnonzero(fresh))
-            x, cell = adjacent(select(some, thin(some.objectives.T, POLISHED)), self.space)
+        """All neighbours of a share of the designs that are new on the front."""
+        population, fresh, count = population_of(state), _fresh(state), 0
+        some = select(fresh, thin(fresh.objectives.T, POLISHED)) if fresh.size else fresh
+        order = np.argsort(some.objectives[0], kind="stable")  # who are near each other share neighbours
+        share = np.array_split(order, self.polish_units(state))[unit]
+        if len(share):
+            x, cell = adjacent(select(some, share), self.space)
             population, count = self._judged(population, x, cell, state, "polish", 0), len(cell)
         return state_of(population) | {"evaluations": np.array(count)}
+
+    def _swept(self, state: State) -> tuple[np.ndarray, int]:
+        """The cells of a sweep, and how many designs of the front are tried in each."""
+        cells = np.arange(self.space.size) if state["idle"] == 1 else state["near.cell"]
+        return cells, min(max(1, SWEPT // max(len(cells), 1)), len(state["archive.cell"]))
+
+    def sweep_units(self, state: State) -> int:
+        """How many units a sweep fills."""
+        cells, wanted = self._swept(state)
+        return self._filled(len(cells) * wanted)
 
     def sweep(self, state: State, unit: int) -> State:
         """The values of some designs of the front: of few in every cell, later of many in the cells nearest to the front."""
         population, generator = population_of(state), self.generator(state, 0)
-        cells = np.arange(self.space.size) if state["idle"] == 1 else population.near.cell
-        share = cells[unit :: self.budget.units]
-        wanted = min(max(1, SWEPT // max(len(cells), 1)), population.archive.size)
+        cells, wanted = self._swept(state)
+        share = cells[unit :: self.sweep_units(state)]
         chosen = generator.choice(population.archive.size, wanted, replace=False)
         cell = np.tile(share, wanted)
         x = self.space.snap(np.repeat(population.archive.x[:, chosen], len(share), axis=1), cell)
@@ -153,3 +176,9 @@ class Stages:
             relaxed, count = merge(relaxed, x, cell, objectives, violations, CAPACITY), count + len(cell)
             self.told(Report("relaxing", unpacked("archive", state), count))
         return packed("relaxed", relaxed) | {"evaluations": np.array(count)}
+
+
+def _fresh(state: State) -> Archive:
+    """The designs of the front whose neighbours have not been looked at."""
+    archive = unpacked("archive", state)
+    return select(archive, np.flatnonzero(~np.isin(fingerprints(archive.x, archive.cell), state["seen"])))
