@@ -224,13 +224,13 @@ def find(study: Study, seed: int, watch: Callable[[Progress], None]) -> Found:
 Finder = Callable[[Study, int, Callable[[Progress], None]], Found]
 
 
-def solve(study: Study, seed: int, watch: Callable[[Progress], None], finder: Finder = find) -> Front:
-    """The front of a study: searched in float32, re-evaluated and filtered in float64.
+def solve(study: Study, seed: int, watch: Callable[[Progress], None], finder: Finder = find, exact: Exact | None = None) -> Front:
+    """The front of a study: searched in float32, re-evaluated and filtered in float64, by `exact` where there is one already.
 
     Raises `Infeasible` when nothing feasible was found, `Interrupted` when a user's interrupt
     came before the first design; a later one ends the search with what it has.
     """
-    exact = make_exact_evaluation(study)
+    exact = exact or make_exact_evaluation(study)
     found = finder(study, seed, watch)
     if not found.archive.size and found.interrupted:
         raise Interrupted

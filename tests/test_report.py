@@ -16,7 +16,8 @@ from codesign.report.charts import breakdown_bars, free_names, parallel_coordina
 from codesign.report.findings import findings
 from codesign.report.folder import read_run, write_run
 from codesign.report.page import render
-from codesign.report.run import Run
+from codesign.report.run import FILES, Run
+from codesign.report.sample import POINTS
 from codesign.report.terminal import print_run
 
 HOSTILE = "<img src=x onerror=alert(1)> </script><script>alert(2)</script> <!--<script> [/bold] & \"quoted\" 'too'"
@@ -219,6 +220,30 @@ def test_reading_back_changes_nothing(run, text, tmp_path):
         assert (tmp_path / name).read_bytes() == (small_run().folder / name).read_bytes(), name
     with pytest.raises(ConfigError, match="not a run folder"):
         read_run(tmp_path / "nothing")
+
+
+def test_a_run_keeps_its_sample_in_the_units_of_its_front(run, tmp_path):
+    facts = run.manifest["sample"]
+    assert facts["points"] == len(run.sample["feasible"]) == POINTS
+    assert {name for name in run.sample if name not in run.columns} == {"feasible", "worst_limit", "overrun"}
+    assert {name: facts["units"][name] for name in run.sample if name in run.columns} == {
+        name: run.manifest["units"][name] for name in run.sample if name in run.columns
+    }
+    assert all(feasible == (over <= 0) for feasible, over in zip(run.sample["feasible"], run.sample["overrun"], strict=True))
+    write_run(run, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == set(FILES)
+    assert read_run(tmp_path).sample == run.sample
+
+
+def test_feasible_random_designs_are_dots_behind_the_front(run):
+    page = render(run)
+    assert page.count('class="random"') == 2
+    assert "random designs</span>" in page
+    card = page[page.index('<svg class="scatter"') :]
+    assert card.index('class="random"') < card.index("<circle")
+    bare = render(Run(run.manifest, run.columns))
+    assert 'class="random"' not in bare
+    assert "random designs</span>" not in bare
 
 
 def test_explanation_ranks_and_trades(run):

@@ -16,8 +16,9 @@ from codesign.commands.progress import watcher
 from codesign.config import load_study
 from codesign.report.folder import check_writable, write_run
 from codesign.report.run import FILES, empty_run, make_run, search_facts
+from codesign.report.sample import sample_of
 from codesign.report.terminal import console, print_run
-from codesign.study import Finder, Front, Infeasible, Interrupted, find, prepare, solve
+from codesign.study import Finder, Front, Infeasible, Interrupted, find, make_exact_evaluation, prepare, solve
 from codesign.units import show
 
 
@@ -86,9 +87,10 @@ def run_study(path: Path, out: Path, settings: tuple[str, ...], seed: int | None
     check_writable(out)
     try:
         study = prepare(file, point.design, point.workload)
+        exact = make_exact_evaluation(study)
         warm = {"reading": time.perf_counter() - start}
         with watcher() as watch:
-            front = solve(study, chosen, watch, means.finder(out))
+            front = solve(study, chosen, watch, means.finder(out), exact)
         front, facts = _certified(front)
     except Interrupted:
         write_run(empty_run(study, point, chosen), out)
@@ -110,8 +112,9 @@ def run_study(path: Path, out: Path, settings: tuple[str, ...], seed: int | None
         return INFEASIBLE
     with finishing() as told:
         source = {"path": str(path), "settings": list(settings)}
-        facts = {"source": source, "certificate": facts} | search_facts(front, warm)
-        run = make_run(front, point, "interrupted" if front.found.interrupted else "complete", facts)
+        sample, drawn = sample_of(study, exact)
+        facts = {"source": source, "certificate": facts, "sample": drawn} | search_facts(front, warm)
+        run = make_run(front, point, "interrupted" if front.found.interrupted else "complete", facts, sample)
         write_run(run, out)
     seconds = time.perf_counter() - start
     if as_json:

@@ -6,7 +6,7 @@ so that a folder with a manifest is complete.
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from codesign.config.problems import ConfigError, Problem, nearest, shown_path
 from codesign.report.page import render
 from codesign.report.rivals import FILE as RIVALS_FILE
 from codesign.report.rivals import read_rivals, rivals_of
-from codesign.report.run import FILES, Run
+from codesign.report.run import FILES, SAMPLE, Run
 from codesign.report.uncertainty import read_uncertainty
 
 
@@ -43,13 +43,18 @@ def replace(path: Path, write: Callable[[Path], Any]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def _table(columns: Mapping[str, list[Any]]) -> pa.Table:
+    return pa.table({name: pa.array(values, type=None if values else pa.float64()) for name, values in columns.items()})
+
+
 def write_run(run: Run, folder: Path) -> list[Path]:
     """All files of a run; returns their paths."""
-    table = pa.table({name: pa.array(values, type=None if values else pa.float64()) for name, values in run.columns.items()})
+    table = _table(run.columns)
     rows = json.dumps({"units": run.manifest["units"], "designs": [run.row(i) for i in range(run.size)]})
     replace(folder / "front.parquet", lambda path: pyarrow.parquet.write_table(table, path))
     replace(folder / "front.csv", lambda path: pyarrow.csv.write_csv(table, path))
     replace(folder / "front.json", lambda path: path.write_text(rows, encoding="utf-8"))
+    replace(folder / SAMPLE, lambda path: pyarrow.parquet.write_table(_table(run.sample), path))
     page = render(run, read_uncertainty(folder, run), read_rivals(folder, run))
     replace(folder / "report.html", lambda path: path.write_text(page, encoding="utf-8"))
     replace(folder / "manifest.json", lambda path: path.write_text(json.dumps(run.manifest, indent=1), encoding="utf-8"))
@@ -67,7 +72,8 @@ def read_run(folder: Path) -> Run:
         missing = [key for key in ("title", "status", "labels", "units", "designs") if key not in data]
         if not isinstance(data, dict) or missing:
             raise ValueError(f"manifest.json lacks {', '.join(missing) or 'everything'}")
-        return Run(data, pyarrow.parquet.read_table(table).to_pydict())
+        sample = pyarrow.parquet.read_table(folder / SAMPLE).to_pydict() if (folder / SAMPLE).is_file() else {}
+        return Run(data, pyarrow.parquet.read_table(table).to_pydict(), sample)
     except (OSError, ValueError) as error:
         raise ConfigError([Problem(shown_path(folder), 0, "", f"cannot be read: {error}")]) from None
 

@@ -43,6 +43,7 @@ svg.scatter .frame{fill:none;stroke:var(--line)}
 svg.scatter .grid{stroke:#eef1f4}
 svg.scatter .band{fill:#0072b2;fill-opacity:.13;stroke:#0072b2;stroke-opacity:.35;stroke-width:.6}
 svg.scatter .mark{fill:#fff;stroke:var(--ink);stroke-width:2}
+svg.scatter .random{fill:none;stroke:#9aa7b3;stroke-opacity:.5;stroke-width:2.4;stroke-linecap:round}
 svg.scatter circle:hover{r:6;stroke:#000}
 table{border-collapse:collapse;width:100%;font-size:13.5px}
 th,td{padding:5px 9px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
@@ -83,6 +84,14 @@ def _series(run: Run, x: str, y: str, by: str | None) -> list[Series]:
     return found
 
 
+def _cloud(run: Run, x: str, y: str) -> list[tuple[float, float]]:
+    """Two objectives of the feasible ones among the random designs."""
+    if not run.sample:
+        return []
+    pairs = zip(run.sample[x], run.sample[y], run.sample["feasible"], strict=True)
+    return [(a, b) for a, b, feasible in pairs if feasible]
+
+
 def _scatters(run: Run) -> str:
     parts = [n for n in free_names(run) if isinstance(run.columns[n][0], str)]
     by = parts[0] if parts else None
@@ -94,8 +103,10 @@ def _scatters(run: Run) -> str:
         labels = (with_unit(first["label"], first["unit"]), with_unit(other["label"], other["unit"]))
         series = _series(run, x, y, by)
         margin = Margin(1 + eps, (first["sense"], other["sense"])) if eps else None
-        cards.append(f'<div class="card">{scatter(series, marks, labels, margin)}</div>')
-        key = "".join(f'<span><i style="background:{s.colour}"></i>{html.escape(s.name)}</span>' for s in series)
+        cloud = _cloud(run, x, y)
+        cards.append(f'<div class="card">{scatter(series, marks, labels, margin, cloud)}</div>')
+        names = [(s.name, s.colour) for s in series] + ([("random designs", "#cdd4da")] if cloud else [])
+        key = "".join(f'<span><i style="background:{colour}"></i>{html.escape(name)}</span>' for name, colour in names)
     return f'<div class="pair">{"".join(cards)}</div><p class="key">{key}</p>'
 
 

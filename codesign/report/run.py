@@ -9,7 +9,9 @@ import hashlib
 import importlib.metadata
 import json
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,14 +33,17 @@ from codesign.tree import leaves as part_leaves
 from codesign.units import to_unit
 
 TOP = 25
-FILES = ("report.html", "front.parquet", "front.csv", "front.json", "manifest.json")
+SAMPLE = "sample.parquet"
+FILES = ("report.html", "front.parquet", "front.csv", "front.json", SAMPLE, "manifest.json")
+Columns = dict[str, list[Any]]
 
 
 class Run(NamedTuple):
-    """`columns`: one list per column, all of one length; `manifest`: everything else."""
+    """`columns`: the front, one list per column, all of one length; `sample`: random points alike; `manifest`: everything else."""
 
     manifest: dict[str, Any]
-    columns: dict[str, list[Any]]
+    columns: Columns
+    sample: Mapping[str, list[Any]] = MappingProxyType({})
 
     @property
     def size(self) -> int:
@@ -74,28 +79,36 @@ def _largest(parts: dict[str, Any]) -> list[str]:
     return [names[i] for i in np.argmax(np.stack(list(parts.values())), axis=0)]
 
 
-def front_table(front: Front) -> tuple[dict[str, list[Any]], dict[str, str]]:
+def shown(values: Any, unit: str) -> list[float]:
+    """SI values as numbers of a unit."""
+    return [to_unit(v, unit) for v in np.asarray(values)]
+
+
+def choice_columns(study: Study, chosen: dict[str, np.ndarray], values: dict[str, np.ndarray]) -> tuple[Columns, dict[str, str]]:
+    """What designs chose, in display units, and the unit of each column: choices, dp, variables, what traffic sets."""
+    file, columns, units = study.file, dict[str, list[Any]](), dict[str, str]()
+    for free in file.discrete:
+        units[free.name] = "" if free.names else free.unit
+        columns[free.name] = [label_of(free, v) for v in chosen[free.path]] if free.names else shown(chosen[free.path], free.unit)
+    if "mapping.dp" in chosen:
+        columns["dp"], units["dp"] = shown(chosen["mapping.dp"], "1"), "1"
+    for variable in file.continuous:
+        columns[variable.name], units[variable.name] = shown(values[variable.path], variable.unit), variable.unit
+    for path in DEMAND if file.demand is not None else ():
+        columns[traffic_column(path)], units[traffic_column(path)] = shown(chosen[path], "1"), "1"
+    return columns, units
+
+
+def front_table(front: Front) -> tuple[Columns, dict[str, str]]:
     """Columns in display units, and the unit of each: choices, variables, metrics, time.*, slack.*."""
-    file, units = front.study.file, {"id": ""}
-    columns: dict[str, list[Any]] = {"id": [identifier(i) for i in range(front.size)]}
+    file, declared = front.study.file, quantities(front.metrics)
+    chosen, chosen_units = choice_columns(front.study, front.columns, front.values)
+    ids: Columns = {"id": [identifier(i) for i in range(front.size)]}
+    columns, units = ids | chosen, {"id": ""} | chosen_units
 
     def put(name: str, unit: str, values: Any) -> None:
-        columns[name] = [to_unit(v, unit) for v in np.asarray(values)]
-        units[name] = unit
+        columns[name], units[name] = shown(values, unit), unit
 
-    for free in file.discrete:
-        if free.names:
-            columns[free.name] = [label_of(free, v) for v in front.columns[free.path]]
-            units[free.name] = ""
-        else:
-            put(free.name, free.unit, front.columns[free.path])
-    if "mapping.dp" in front.columns:
-        put("dp", "1", front.columns["mapping.dp"])
-    for variable in file.continuous:
-        put(variable.name, variable.unit, front.values[variable.path])
-    for path in DEMAND if file.demand is not None else ():
-        put(traffic_column(path), "1", front.columns[path])
-    declared = quantities(front.metrics)
     for name in (*file.objectives, *(n for n in declared if n not in file.objectives and n not in columns)):
         put(name, declared[name].unit, getattr(front.metrics, name))
     for name, term in front.metrics.breakdown.items():
@@ -222,13 +235,13 @@ def search_facts(front: Front, warm: dict[str, float]) -> dict[str, Any]:
 def rerun(run: Run, study: Study, point: Point, front: Front | None, facts: dict[str, Any]) -> Run:
     """The run with other facts, and with another front where there is one."""
     if front is None:
-        return Run(run.manifest | facts, run.columns)
-    kept = {key: run.manifest[key] for key in (*SEARCH_FACTS, "source")}
-    return make_run(front, point, run.manifest["status"], kept | facts)
+        return run._replace(manifest=run.manifest | facts)
+    kept = {key: run.manifest[key] for key in (*SEARCH_FACTS, "source", "sample") if key in run.manifest}
+    return make_run(front, point, run.manifest["status"], kept | facts, run.sample)
 
 
-def make_run(front: Front, point: Point, status: str, facts: dict[str, Any]) -> Run:
-    """The run of a solved study; `facts` of the search, of its source and of its certificate go into the manifest."""
+def make_run(front: Front, point: Point, status: str, facts: dict[str, Any], sample: Mapping[str, list[Any]]) -> Run:
+    """The run of a solved study; `facts` of the search, its source, its certificate and its sample go into the manifest."""
     columns, units = front_table(front)
     file = front.study.file
     best = {}
@@ -248,7 +261,7 @@ def make_run(front: Front, point: Point, status: str, facts: dict[str, Any]) -> 
         "option_provenance": _option_provenance(front.study),
         "sensitivities": {identifier(i): _top(elasticities(*front.design(i), file.objectives)) for i in rows},
     }  # fmt: skip
-    return Run(manifest | facts, columns)
+    return Run(manifest | facts, columns, sample)
 
 
 def study_hash(resolved: dict[str, Any]) -> str:

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from codesign.report.band import band
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f3c8d", "#666666")
+WIDENED = 0.5
+"""How much longer an axis may become for a cloud, each way, as a share of its length."""
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 400, 74, 14, 14, 52
 
 
@@ -91,13 +93,36 @@ def _shade(series: Sequence[Series], margin: Margin, x: tuple[float, float], y: 
     return f'<polygon points="{" ".join(corners)}" class="band">{title}</polygon>'
 
 
-def scatter(series: Sequence[Series], marks: Sequence[Mark], labels: tuple[str, str], margin: Margin | None = None) -> str:
-    """A scatter on logarithmic axes; hover names each design, diamonds are references, a band shows a margin."""
+def _widened(bounds: tuple[float, float], values: Sequence[float]) -> tuple[float, float]:
+    """Bounds that take in other values too, as long as the first keep most of the axis."""
+    low, high = bounds
+    most = (high / low) ** WIDENED
+    return max(min(low, *values), low / most), min(max(high, *values), high * most)
+
+
+def _dots(cloud: Sequence[tuple[float, float]], x: tuple[float, float], y: tuple[float, float]) -> str:
+    """Those of the points inside the axes, as one path of dots."""
+    inside = [(px, py) for px, py in cloud if x[0] <= px <= x[1] and y[0] <= py <= y[1]]
+    places = [(_place(px, *x, LEFT, WIDTH - RIGHT), _place(py, *y, HEIGHT - BOTTOM, TOP)) for px, py in inside]
+    return f'<path d="{"".join(f"M{px:.1f} {py:.1f}h0" for px, py in places)}" class="random"/>'
+
+
+def scatter(
+    series: Sequence[Series],
+    marks: Sequence[Mark],
+    labels: tuple[str, str],
+    margin: Margin | None = None,
+    cloud: Sequence[tuple[float, float]] = (),
+) -> str:
+    """A scatter on logarithmic axes; hover names each design, diamonds are references, a band shows a margin, pale dots a cloud behind."""
     xs = [v for s in series for v in s.x] + [m.x for m in marks]
     ys = [v for s in series for v in s.y] + [m.y for m in marks]
     x, y = _bounds(xs), _bounds(ys)
+    if cloud:
+        x, y = (_widened(bounds, [*values]) for bounds, values in zip((x, y), zip(*cloud, strict=True), strict=True))
     name = html.escape(f"{labels[1]} over {labels[0]}")
     parts = [f'<svg class="scatter" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{name}">', *_axes(x, y, labels)]
+    parts += [_dots(cloud, x, y)] if cloud else []
     parts += [_shade(series, margin, x, y)] if margin else []
     for group in series:
         for px, py, text in zip(group.x, group.y, group.texts, strict=True):
