@@ -21,9 +21,9 @@ from codesign.metrics import Metrics
 from codesign.objectives import OBJECTIVES, log_objectives
 from codesign.pareto import hypervolume, nondominated, thin
 from codesign.search.archive import Archive
+from codesign.search.budget import Budget
 from codesign.search.run import Found, Progress, search
 from codesign.search.space import Lanes, Model, Space, cells_at, lanes, neighbours
-from codesign.search.stages import Budget
 from codesign.units import show
 from codesign.workload.training import Workload
 

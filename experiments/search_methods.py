@@ -21,9 +21,9 @@ from search_record import Recorder
 
 from codesign.judged import Judged
 from codesign.rivals import to_optuna, to_pymoo
+from codesign.search.budget import Budget
 from codesign.search.run import Progress, search
 from codesign.search.sample import CHUNK, make_batch_evaluation
-from codesign.search.stages import Budget
 from codesign.study import Study, make_model
 
 POPULATION = 200

@@ -18,11 +18,11 @@ from codesign.engine.run import run
 from codesign.engine.work import Job
 from codesign.pareto import dominates, nondominated
 from codesign.search.archive import CAPACITY, NEAR, Archive, Scale, deficits, empty_population, grown, united
+from codesign.search.budget import Budget
 from codesign.search.mutate import adjacent, adjacent_count, children, distinct, fingerprints
 from codesign.search.plan import SearchPlan
 from codesign.search.run import found_of, search
 from codesign.search.sample import make_batch_evaluation
-from codesign.search.stages import Budget
 from codesign.search.state import nothing_found, population_of
 
 BUDGET = Budget(seed=3, rounds=1, units=2, generations=1)

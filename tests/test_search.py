@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from codesign.pareto import hypervolume, nondominated
+from codesign.search.budget import Budget
 from codesign.search.gradient import jacobian
 from codesign.search.lattice import Lattice
 from codesign.search.run import search
 from codesign.search.scalarize import Annealing, Direction, directions, scalar_gradient
 from codesign.search.space import Space, cells_at, lanes, neighbours, to_unit_box, to_values
-from codesign.search.stages import Budget
 
 OFFSETS = {"p": jnp.array([0.0, 0.5], jnp.float32), "q": jnp.array([0.5, 0.0], jnp.float32)}
 LOW, HIGH, GRID = np.array([0.05, 0.08]), np.array([20.0, 15.0]), 0.01

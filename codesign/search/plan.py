@@ -10,10 +10,11 @@ objectives mean, how many processes there are, or the time.
 import numpy as np
 
 from codesign.search.archive import CAPACITY, merge, select, together, united
+from codesign.search.budget import Budget
 from codesign.search.mutate import fingerprints
 from codesign.search.sample import ends
 from codesign.search.space import Model, Space
-from codesign.search.stages import Budget, Stages
+from codesign.search.stages import Stages
 from codesign.search.state import State, nothing_found, packed, population_of, scale_between, scale_of, scaled_volume, state_of, unpacked
 
 LITTLE, NOTHING = 1e-3, 2e-5

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from codesign.search.archive import FULL, Archive, merge, select
+from codesign.search.budget import Budget, Report
 from codesign.search.plan import SearchPlan
 from codesign.search.space import Model, Space
-from codesign.search.stages import Budget, Report
 from codesign.search.state import State, unpacked
 
 

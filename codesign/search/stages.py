@@ -3,12 +3,12 @@
 import functools
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
 from codesign.pareto import nondominated, thin
 from codesign.search.archive import CAPACITY, Archive, Population, deficits, empty_population, grown, merge, select
+from codesign.search.budget import Budget, Report
 from codesign.search.gradient import STEPS, descended, make_descent
 from codesign.search.mutate import adjacent, adjacent_count, children, distinct, fingerprints
 from codesign.search.sample import CHUNK, Evaluation, ends, fixed_samples, make_batch_evaluation
@@ -20,34 +20,6 @@ SWEPT = 16 * CHUNK
 STARTS = CHUNK
 RELAXING = 4
 POLISHED = 4000
-
-
-class Budget(NamedTuple):
-    """How much is spent at most: cycles (`rounds`), units of a wide round, generations of a unit; `descents` of `lanes` starts.
-
-    `breadth` is the number of units of a mutation while each cycle gains much: one, so that every
-    generation stands on the last, or more for many workers.
-
-    `seconds` ends the search of one process (0: never), at the cost of repeating bit for bit.
-    """
-
-    seed: int
-    rounds: int = 60
-    units: int = 4
-    breadth: int = 1
-    generations: int = 4
-    descents: int = 0
-    directions: int = 96
-    lanes: int = 4096
-    seconds: int = 0
-
-
-class Report(NamedTuple):
-    """What a unit that is being done has so far: its stage, its archive, and designs judged by it."""
-
-    stage: str
-    archive: Archive
-    evaluations: int
 
 
 class Stages:
