@@ -22,7 +22,7 @@ FAR = (1e9, 1000.0)
 SHARED = {"reading": False, "search": True, "proof": True}
 """What has a law of seconds, and whether workers share it."""
 MOST = {"reading": 1.1, "memory of reading": 1.1, "search": 1.1, "proof": 2.0}
-"""The largest exponent that is believed: reading and search sort at worst; a proof copies its open boxes at every step."""
+"""The largest exponent that is believed: reading and search sort at worst; of the proof less is known."""
 
 
 class Law(NamedTuple):
