@@ -111,7 +111,10 @@ def checked(study: Study, problem: dict[str, Any], bounder: Bounder, evaluate: E
     least = np.where(np.isnan(sums), np.inf, sums).min(axis=2)
     below = int(np.sum(np.where(np.isnan(sums), False, sums < bounds[..., None])))
 
-    closed = on.infeasible | bounder.infeasible(known, parts.low, parts.high, on.signs)
+    closed_at_once, at_least = bounder.at_once(cells, parts.low, parts.high)
+    with np.errstate(invalid="ignore"):
+        below += int(np.sum(found[:count] < at_least[..., None]))
+    closed = on.infeasible | closed_at_once | bounder.infeasible(known, parts.low, parts.high, on.signs)
     feasible = np.all(found[count:] <= 0, axis=0) & np.all(np.isfinite(found[:count]), axis=0)
     wrongly = int(np.sum(feasible & closed[:, None]))
     seen = np.all(np.isfinite(least), axis=0)
