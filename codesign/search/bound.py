@@ -202,7 +202,7 @@ class Bounder:
             rising, falling = a >= 0, b <= 0
             mixed = ~rising & ~falling & (np.maximum(-a, b) < STEEP)
             range_ = np.where(mixed, b - a, 1.0)
-            loss = np.where(mixed, width * np.where(mixed, -a * b, 0.0) / range_, 0.0).sum(axis=0)
+            loss = np.where(mixed, width * np.where(mixed, -a, 0.0) * np.where(mixed, b, 0.0) / range_, 0.0).sum(axis=0)
             place = np.clip(low * np.exp(np.where(mixed, -a, 0.0) / range_ * width), low, high)
             start = np.where(rising, low, np.where(falling, high, np.where(mixed, place, low)))
             end = np.where(rising, low, np.where(falling, high, np.where(mixed, place, high)))
