@@ -13,7 +13,10 @@ import pytest
 
 from codesign.pareto import nondominated
 from codesign.search.archive import Archive
-from codesign.search.branch import branching
+from codesign.search import branch as branches
+from codesign.search import certify
+from codesign.search.bound import Boxes
+from codesign.search.branch import branching, joined
 from codesign.search.certify import prove
 from codesign.search.lattice import Lattice, Table
 from codesign.search.program import flatten
@@ -132,12 +135,52 @@ def test_a_proof_that_ends_is_true(toy, target):
     assert nondominated(proof.front.objectives.T).all()
 
 
+def _open(branch):
+    """All boxes that are left, cells that were not yet looked at among them."""
+    rest = branch.cells[branch.first :]
+    return joined([branch.open.boxes, Boxes(rest, *branch.lattice.ends(rest))])
+
+
+@pytest.mark.parametrize("batch", [1, 2048])
+@pytest.mark.parametrize("remembered", [0, 2**23])
+def test_a_proof_does_not_depend_on_how_its_work_is_cut(monkeypatch, batch, remembered):
+    monkeypatch.setattr(branches, "BATCH", batch)
+    monkeypatch.setattr(branches, "REMEMBERED", remembered)
+    toy = _toy("three objectives")
+    for cells in ([0], [1], [0, 1]):
+        front = toy.front()
+        branch = branching(toy.problem | {"front": front.objectives[:, ::9], "target": FINE}, np.array(cells))
+        branch.run(20.0)
+        found = [i for i in _places(toy, branch.handed_out()) if toy.feasible[i]]
+        assert not branch.state.open
+        whole = np.concatenate([front.objectives[:, ::9], toy.objectives[:, found]], axis=1)
+        here = toy._replace(feasible=toy.feasible & np.isin(toy.cell, cells))
+        assert here.excess(whole) <= FINE
+
+
+def test_processes_share_a_proof_and_the_loss_of_one_is_no_loss(monkeypatch):
+    toy = _toy("a limit")
+    start = _worst(toy)
+    for workers in (2, 3):  # of two cells
+        proof = prove(toy.problem | {"target": FINE}, start, toy.evaluate, 20.0, workers, lambda progress: None)
+        assert proof.open == 0
+        assert toy.excess(proof.front.objectives) <= FINE
+    monkeypatch.setattr(certify, "_serve", _dead)
+    proof = prove(toy.problem | {"target": FINE}, start, toy.evaluate, 20.0, 2, lambda progress: None)
+    assert proof.open == 0
+    assert toy.excess(proof.front.objectives) <= FINE
+
+
+def _dead(pipe, problem, cells):
+    """A member that ends before it answers."""
+
+
 def test_what_a_stopped_proof_states_is_true(toy):
     front = _worst(toy).objectives
     branch = toy.started(front, FINE)
     found = set()
     for _ in range(12):
-        if not branch.boxes.size:
+        if not branch.state.open:
             break
         branch.step()
         found |= set(_places(toy, branch.handed_out()))
@@ -148,7 +191,7 @@ def test_what_a_stopped_proof_states_is_true(toy):
 
 def test_what_is_proved_with_a_better_front_still_holds(toy):
     branch, front = toy.started(_worst(toy).objectives, FINE), _worst(toy).objectives
-    while branch.boxes.size:
+    while branch.state.open:
         branch.step()
         designs = [i for i in _places(toy, branch.handed_out()) if toy.feasible[i]]
         front = np.concatenate([front, toy.objectives[:, designs]], axis=1)
@@ -165,7 +208,7 @@ def test_a_design_that_is_missing_is_handed_out(toy):
             continue
         branch, found = toy.started(rest, lost / 2), []
         branch.run(20.0)
-        assert not branch.boxes.size
+        assert not branch.state.open
         found = [i for i in _places(toy, branch.handed_out()) if toy.feasible[i]]
         gains = np.min(np.max(rest[:, :, None] - toy.objectives[:, None, found], axis=0), axis=0)
         assert gains.max(initial=0.0) == pytest.approx(lost)
@@ -184,9 +227,9 @@ def test_open_boxes_and_closed_ones_hold_every_design(toy):
     front, out = _worst(toy).objectives, np.zeros(len(toy.cell), dtype=bool)
     branch = toy.started(front, COARSE)
     covered = np.min(np.max(front[:, :, None] - toy.objectives[:, None, :], axis=0), axis=0) <= COARSE
-    while branch.boxes.size:
+    while branch.state.open:
         branch.step()
-        boxes = branch.boxes
+        boxes = _open(branch)
         inside = np.all((toy.x[:, :, None] >= boxes.low[:, None] - 1e-12) & (toy.x[:, :, None] <= boxes.high[:, None] + 1e-12), axis=0)
         held = np.any(inside & (toy.cell[:, None] == boxes.cell), axis=1)
         out[_places(toy, branch.handed_out())] = True
@@ -198,7 +241,7 @@ def test_a_free_variable_is_proved_between_the_grid_too():
     toy = _toy("smooth")
     front = _worst(toy).objectives
     branch = branching(toy.problem | {"lattice": LATTICE._replace(steps=np.zeros(2)), "front": front, "target": COARSE}, np.arange(2))
-    while branch.boxes.size:
+    while branch.state.open:
         branch.step()
         found = branch.handed_out()
         if not found.size:

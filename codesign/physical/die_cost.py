@@ -64,7 +64,7 @@ def passing_share(good: Scalar, coverage: Scalar) -> Scalar:
 
 def passing_quality(good: Scalar, coverage: Scalar) -> Scalar:
     """Share of good ones among the dies that pass: 1 / (1 + (1 - c) (1 / Y - 1)); nothing passes at a yield of 0 and full coverage: 1."""
-    some = jnp.where(good > 0, good, 1.0)
+    some = jnp.maximum(good, 1e-18)  # below it single precision has no slope
     return jnp.where(good > 0, 1 / (1 + (1 - coverage) * (1 / some - 1)), jnp.where(coverage < 1, 0.0, 1.0))
 
 

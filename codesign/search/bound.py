@@ -9,7 +9,7 @@ Weighted sums of objectives then have the mean-value bound
 
     w . F >= w . F(c) - sum over variables of h_i max(b_i, -a_i),   [a, b] = sum over o of w_o slope_o,
 
-h half the width in logarithms. Where slopes are wide the parts are bounded too with each
+h half the width in logarithms. Where slopes are wide the parts are bounded instead with each
 variable at the end where its objective is least (monotone variables), one objective at a time.
 """
 
@@ -26,7 +26,7 @@ STEEP = 0.2
 """Where a slope may be larger, a variable of undecided direction keeps its interval."""
 WIDE = 0.15
 """Logarithm by which slopes leave an objective open, above which single objectives are bounded, not weighted sums."""
-HUGE = 1e30
+UNBOUNDED = 1e30
 ROUNDING = 1e-12
 """Of weighted sums, per unit of their size; their terms are widened bounds already."""
 
@@ -66,7 +66,7 @@ class Slopes(NamedTuple):
 
 def _weighted(weights: np.ndarray, slopes: np.ndarray) -> np.ndarray:
     """Weighted sums (w, d, n) of slopes (o, d, n); an unbounded slope is huge, and without weight it counts nothing."""
-    huge = np.nan_to_num(slopes, posinf=HUGE, neginf=-HUGE)
+    huge = np.nan_to_num(slopes, posinf=UNBOUNDED, neginf=-UNBOUNDED)
     return (weights @ huge.reshape(len(slopes), -1)).reshape(len(weights), *slopes.shape[1:])
 
 
@@ -193,7 +193,7 @@ class Bounder:
     ) -> np.ndarray:
         """Bounds (w, n), of single objectives alone, with monotone variables at an end.
 
-        A variable of undecided direction, slopes a < 0 < b, stands where the loss a b (x_high - x_low) / (b - a) is least.
+        A variable of undecided direction, slopes a < 0 < b, stands where the loss -a b log(x_high / x_low) / (b - a) is least.
         """
         result = np.full((len(weights), low.shape[1]), -np.inf)
         width, single = np.log(high / low), np.argmax(weights, axis=0)

@@ -1,7 +1,7 @@
 """Which part of a space is left in which a design could beat a front by more than a factor?
 
-Branch and bound on boxes, the worst first: bounds and slopes on a box, then its parts (eight)
-are judged with them. A part is closed when every design in it exceeds a limit, or is covered
+Branch and bound on boxes: every cell as a whole, quickly; then the worst first, bounds and slopes
+on a box, with which its parts (eight) are judged. A part is closed when every design in it exceeds a limit, or is covered
 by the front up to the factor. A part that is one design and stays open is handed out to be
 evaluated, and so are the middles of open parts. Stopped at any moment the largest excess of
 what is open holds.
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from codesign.search.bound import HUGE, Bounder, Boxes, Leaves
+from codesign.search.bound import UNBOUNDED, Bounder, Boxes, Leaves
 from codesign.search.cover import Cover
 from codesign.search.lattice import Lattice
 from codesign.search.pool import Pool
@@ -56,12 +56,6 @@ class Branching:
         self.points, self.front = points, Cover(points)
 
     @property
-    def boxes(self) -> Boxes:
-        """What is open."""
-        rest = self.cells[self.first :]
-        return joined([self.open.boxes, Boxes(rest, *self.lattice.ends(rest))])
-
-    @property
     def state(self) -> State:
         """How far the proof is."""
         rest = len(self.cells) - self.first
@@ -90,7 +84,7 @@ class Branching:
         cell = self.cells[self.first : self.first + BATCH]
         boxes = Boxes(cell, *self.lattice.ends(cell))
         infeasible, least = self.bounder.at_once(self._values(cell), boxes.low, boxes.high)
-        excess = self.front.excess(self.front.weights @ np.maximum(least, -HUGE), self.target)
+        excess = self.front.excess(self.front.weights @ np.maximum(least, -UNBOUNDED), self.target)
         excess = np.where(np.all(np.isfinite(least), axis=0), excess, np.inf)
         still = np.flatnonzero(~infeasible & (excess > self.target))
         self.open.add(boxes.take(still), excess[still])

@@ -20,7 +20,7 @@ from codesign.search.branch import Branching, State, branching, joined
 
 FIRST, ROUND = 0.2, 2.0
 """Seconds between two exchanges, at first and later: a poor front is made better early."""
-HUGE = 700.0
+LARGEST_LOGARITHM = 700.0
 
 Evaluate = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """(values (d, n), cells (n,)) -> log objectives (o, n), feasible (n,): of the model itself, in float64."""
@@ -32,7 +32,7 @@ class MemberLost(Exception):
 
 def factor(excess: float) -> float:
     """eps from log(1 + eps); infinite where it is beyond all numbers."""
-    return float(np.expm1(excess)) if excess < HUGE else np.inf
+    return float(np.expm1(excess)) if excess < LARGEST_LOGARITHM else np.inf
 
 
 class Proof(NamedTuple):
@@ -130,11 +130,11 @@ def _team(problem: dict[str, Any], workers: int) -> Iterator[Team]:
             members.append(member)
 
         def ask(seconds: float, points: np.ndarray) -> list[tuple[State, Boxes]]:
-            for pipe in pipes:
-                pipe.send((seconds, points))
             try:
+                for pipe in pipes:
+                    pipe.send((seconds, points))
                 return [pipe.recv() for pipe in pipes]
-            except EOFError:
+            except (EOFError, OSError):
                 raise MemberLost from None
 
         yield ask

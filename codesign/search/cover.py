@@ -29,7 +29,7 @@ def weights(objectives: int) -> np.ndarray:
     """Weight vectors (w, o): a grid of the simplex, the single objectives among them.
 
     >>> weights(2).shape
-    (13, 2)
+    (7, 2)
     """
     parts = SHARES.get(objectives, 2)
     grid = [c for c in itertools.product(range(parts + 1), repeat=objectives) if sum(c) == parts]
@@ -103,4 +103,4 @@ class Cover:
                     for weighted, row in zip(shifted[:, near], sums, strict=True):
                         np.minimum(gaps, row - weighted[:, None], out=gaps)
                     result[near] = np.maximum(result[near], gaps.max(axis=1))
-        return result
+        return np.where(np.isnan(result), np.inf, result)

@@ -125,19 +125,19 @@ class _Builder:
 
     @staticmethod
     def refuse_other_numbers(name: str, equation: Any, operands: list[int]) -> None:
-        """Bounds hold for float64 and truth values, and for a choice between two."""
+        """Bounds hold for float64 and truth values."""
         types = [v.aval.dtype for v in equation.outvars] + [v.aval.dtype for v, i in zip(equation.invars, operands, strict=True) if i >= 0]
         for kind in types:
             if kind not in (np.float64, np.bool_):
                 raise UnknownOperation(name, f"on {kind}")
-        if name == "select_n" and len(operands) != 3:
-            raise UnknownOperation(name, f"between {len(operands) - 1}")
 
     def simplified(self, name: str, operands: list[int]) -> int | None:
         """What an operation comes to without being done: x + 0, 1 x, a choice that is made, x != x.
 
         Not-a-number and infinity are left out of account: such designs are infeasible anyway.
         """
+        if name == "select_n" and len(operands) != 3:
+            raise UnknownOperation(name, f"between {len(operands) - 1}")
         known = [self.constants[-1 - i] if i < 0 else None for i in operands]
         if name == "select_n" and (known[0] is not None or operands[1] == operands[2]):
             return operands[2] if known[0] else operands[1]
