@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from codesign.pareto import nondominated
-from codesign.search.archive import Archive
 from codesign.search import branch as branches
 from codesign.search import certify
+from codesign.search.archive import Archive
 from codesign.search.bound import Boxes
 from codesign.search.branch import branching, joined
 from codesign.search.certify import prove
