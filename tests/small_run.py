@@ -1,10 +1,9 @@
 """Which small study do several files look at, and what did it leave behind?"""
 
-import atexit
 import functools
 import json
-import shutil
-import tempfile
+import os
+import time
 import traceback
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +12,9 @@ from click.testing import CliRunner, Result
 
 from codesign.cli import main
 
+SHARED = "CODESIGN_TEST_PROGRAMS"
+"""Where the workers of a run of the tests share what took long (see `conftest`)."""
+PATIENCE = 300.0
 CONFIGS = Path(__file__).parents[1] / "configs"
 
 SMALL = """\
@@ -80,21 +82,44 @@ def written(folder: Path, text: str, name: str = "study.toml") -> Path:
     return folder / name
 
 
+class Said(NamedTuple):
+    """How a command ended and what it printed."""
+
+    exit_code: int
+    output: str
+    stdout: str
+    stderr: str
+
+
 class SmallRun(NamedTuple):
     """The study file, the folder of its run, and what the command printed."""
 
     study: Path
     folder: Path
-    result: Result
+    result: Said
 
 
 @functools.cache
 def small_run() -> SmallRun:
-    """The small study, solved once for all files."""
-    folder = Path(tempfile.mkdtemp(prefix="codesign-small-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    study = folder / "small.toml"
-    study.write_text(SMALL, encoding="utf-8")
-    result = invoke("optimize", study, "--out", folder / "run", "--seed", 7)
+    """The small study, solved once for all files and all workers of a run of the tests."""
+    folder = Path(os.environ[SHARED]) / "small"
+    said = folder / "said.json"
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        start = time.monotonic()
+        while not said.exists():
+            assert time.monotonic() - start < PATIENCE, "the worker that began the small run did not end it"
+            time.sleep(0.1)
+    else:
+        _begin(folder, said)
+    result = Said(**json.loads(said.read_text(encoding="utf-8")))
     assert result.exit_code == 0, result.output
-    return SmallRun(study, folder / "run", result)
+    return SmallRun(folder / "small.toml", folder / "run", result)
+
+
+def _begin(folder: Path, said: Path) -> None:
+    study = written(folder, SMALL, "small.toml")
+    result = CliRunner().invoke(main, ["optimize", str(study), "--out", str(folder / "run"), "--seed", "7"])
+    text = json.dumps(Said(result.exit_code, result.output, result.stdout, result.stderr)._asdict())
+    written(folder, text, "said.tmp").rename(said)

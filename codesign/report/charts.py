@@ -102,11 +102,21 @@ def short_path(path: str) -> str:
     return " ".join(parts[-3:] if parts[-2] in ("link", "switch") else parts[-2:]).replace("_", " ")
 
 
+def strongest(found: dict[str, dict[str, float]], count: int) -> list[str]:
+    """The constants with the largest elasticity of any metric; equal ones by name, so that a page is the same in every process.
+
+    >>> strongest({"time": {"b": -1.0, "a": 0.2}, "cost": {"a": 1.0, "c": 0.5}}, 2)
+    ['a', 'b']
+    """
+    paths = {path for values in found.values() for path in values}
+    return sorted(paths, key=lambda path: (-round(max(abs(v.get(path, 0.0)) for v in found.values()), 9), path))[:count]
+
+
 def tornado(run: Run, design: str, count: int = 12) -> dict[str, Any]:
     """Elasticities of the objectives of one design to the constants that matter most."""
     found = run.manifest["sensitivities"][design]
     labels = {o["name"]: o["label"] for o in run.manifest["objectives"]}
-    paths = sorted({p for values in found.values() for p in values}, key=lambda p: -max(abs(v.get(p, 0.0)) for v in found.values()))[:count]
+    paths = strongest(found, count)
     names = [short_path(p) for p in paths]
     bars = []
     for colour, (metric, values) in zip(PALETTE, found.items(), strict=False):

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from codesign.config.problems import shown_path
 from codesign.report.certificate import certificate_text
-from codesign.report.charts import free_names, reference_value, short_path, step_name, with_unit
+from codesign.report.charts import free_names, reference_value, short_path, step_name, strongest, with_unit
 from codesign.report.findings import choice_text, designs_at, findings, limits_of, rounding_text, spread_rows
 from codesign.report.run import FILES, Run
 from codesign.units import show, to_unit
@@ -87,7 +87,7 @@ def _breakdown(run: Run, design: str) -> Table:
 def _sensitivities(run: Run, design: str) -> Table:
     found = run.manifest["sensitivities"][design]
     labels = {o["name"]: o["label"] for o in run.manifest["objectives"]}
-    paths = sorted({p for v in found.values() for p in v}, key=lambda p: -max(abs(v.get(p, 0.0)) for v in found.values()))[:8]
+    paths = strongest(found, 8)
     rows = [[short_path(p), *(f"{v.get(p, 0.0):+.3f}" for v in found.values())] for p in paths]
     return table(f"What moves {design}: per cent per per cent of the constant", ["constant", *(labels[m] for m in found)], rows)
 
