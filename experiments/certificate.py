@@ -13,34 +13,23 @@ from typing import Any
 
 import numpy as np
 from claim import ROOT, Row, parser, show
+from flagship import BASE
 
 BARS = ((30.0, 0.10), (120.0, 0.05))
 COMPILE, AIM, FLAGSHIP = 20.0, 0.02, "passage"
-REDUCED = """\
+REDUCED = f"""\
 title = "Reduced Passage study, small enough to be enumerated"
-system = "passage"
-workload = "passage_4.7t"
-objectives = ["time_to_train", "energy_to_train", "capital_cost"]
-
-[mapping]
-schedule = "full"
-dp = 256
-tp = 16
-pp = 8
-ep = 32
-etp = 16
-micro_batch = 1
-
+{BASE}
 [discrete]
 "mapping.tp" = [8, 16, 32]
 "mapping.pp" = [4, 8]
 "cluster.device.scale_up.link" = ["copper", "passage_interposer"]
 
 [continuous]
-"cluster.device.scale_up.bandwidth" = { low = "1.6 Tb/s", high = "64 Tb/s", step = "1.6 Tb/s" }
-"cluster.device.scale_out.bandwidth" = { low = "0.8 Tb/s", high = "6.4 Tb/s", step = "0.8 Tb/s" }
-"cluster.pod.size" = { low = 16, high = 512 }
-"cluster.device.package.stacks" = { low = 4, high = 16, step = 1 }
+"cluster.device.scale_up.bandwidth" = {{ low = "1.6 Tb/s", high = "64 Tb/s", step = "1.6 Tb/s" }}
+"cluster.device.scale_out.bandwidth" = {{ low = "0.8 Tb/s", high = "6.4 Tb/s", step = "0.8 Tb/s" }}
+"cluster.pod.size" = {{ low = 16, high = 512 }}
+"cluster.device.package.stacks" = {{ low = 4, high = 16, step = 1 }}
 """
 
 

@@ -10,21 +10,9 @@ Variables: the four of the flagship, then numbers of the machine around the valu
 from pathlib import Path
 from typing import Any
 
-HEAD = """\
-title = "Flagship study with about {cells} cells and {variables} variables"
-system = "passage"
-workload = "passage_4.7t"
-objectives = ["time_to_train", "energy_to_train", "capital_cost"]
+from flagship import BASE
 
-[mapping]
-schedule = "full"
-dp = 256
-tp = 16
-pp = 8
-ep = 32
-etp = 16
-micro_batch = 1
-"""
+HEAD = 'title = "Flagship study with about {cells} cells and {variables} variables"\n' + BASE
 CHOICES = ("mapping.tp", "mapping.pp", "mapping.ep", "mapping.etp", "mapping.micro_batch", "workload.model.granularity")
 CORES = {
     "small": (48, ([8, 16, 32], [4, 8], [32, 64, 128], [4, 8, 16], [1], [8])),
