@@ -17,7 +17,10 @@ from codesign.study import Exact, Front, Study, designs_of, front_of, gap_result
 
 
 class Certificate(NamedTuple):
-    """A proof with what it is about: eps, target, boxes, open boxes, seconds, cells and operations of the traced model, and its hash."""
+    """A proof with what it is about: eps, target, boxes, open boxes, seconds, cells and operations of the traced model, and its hash.
+
+    `interrupted`: a user ended it before the target or the time.
+    """
 
     eps: float
     target: float
@@ -29,6 +32,7 @@ class Certificate(NamedTuple):
     operations: int
     designs: int
     model: str
+    interrupted: bool
 
 
 def problem_of(study: Study, target: float) -> dict[str, Any]:
@@ -80,4 +84,5 @@ def certified(
 
 def _certificate(proof: Proof, problem: dict[str, Any], target: float, tracing: float) -> Certificate:
     size, model = len(problem["program"].operations), hashlib.sha256(repr(problem["program"]).encode()).hexdigest()
-    return Certificate(proof.eps, target, proof.boxes, proof.open, proof.seconds, tracing, problem["cells"], size, proof.front.size, model)
+    proved = proof.eps, target, proof.boxes, proof.open, proof.seconds
+    return Certificate(*proved, tracing, problem["cells"], size, proof.front.size, model, proof.interrupted)

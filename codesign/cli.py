@@ -112,7 +112,7 @@ def main() -> None:
 @click.option("--engine", type=click.Choice(["local", "dask"]), default="local", show_default=True, help="Where its units run.")
 @click.option("--scheduler", metavar="ADDRESS", help="With --engine dask: a cluster that runs.  [default: own workers]")
 @click.option("--workers", type=click.IntRange(min=1), help="With --engine dask: own workers.  [default: one per core]")
-@click.option("--resume", is_flag=True, help="Go on where a killed run in the same folder ended.")
+@click.option("--resume", is_flag=True, help="Keep units in the run folder; go on where a killed run in it ended.")
 @JSON
 def optimize(
     study: Path, out: Path | None, settings: tuple[str, ...], seed: int | None,

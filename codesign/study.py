@@ -11,6 +11,7 @@ import numpy as np
 from codesign import tree
 from codesign.cells import applied, cell_values, demand_columns, lattice_of, legal_columns, open_point
 from codesign.config.free_variables import Free
+from codesign.config.problems import ConfigError, Problem
 from codesign.config.study_file import StudyFile
 from codesign.constraints import Record, limit_pairs, records, violation, violations
 from codesign.design import Design
@@ -227,13 +228,16 @@ Finder = Callable[[Study, int, Callable[[Progress], None]], Found]
 def solve(study: Study, seed: int, watch: Callable[[Progress], None], finder: Finder = find, exact: Exact | None = None) -> Front:
     """The front of a study: searched in float32, re-evaluated and filtered in float64, by `exact` where there is one already.
 
-    Raises `Infeasible` when nothing feasible was found, `Interrupted` when a user's interrupt
-    came before the first design; a later one ends the search with what it has.
+    Raises `Infeasible` when nothing feasible was found, `ConfigError` when the time was too short for that verdict,
+    `Interrupted` when a user's interrupt came before the first design; one later in the search ends it with what it has.
     """
     exact = exact or make_exact_evaluation(study)
     found = finder(study, seed, watch)
     if not found.archive.size and found.interrupted:
         raise Interrupted
+    if not found.archive.size and found.cut:
+        text = f"{study.file.search['seconds']} s were over before a feasible design was found, which says nothing of the study: allow more"
+        raise ConfigError([Problem("search.seconds", 0, "", text)])
     if not found.archive.size:
         raise _infeasible(study, found, exact)
     return _exact_front(study, found, seed, exact)

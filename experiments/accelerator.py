@@ -7,12 +7,12 @@ every continuous variable. The results are compared with those of the CPU in flo
 """
 
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from claim import ROOT, Row, parser, show
+from rates import rate
 
 STUDIES = ("passage", "deepseek_v3_pod")
 BAR = 5e8
@@ -29,20 +29,6 @@ def reason_to_skip() -> str:
 
     kinds = sorted({device.platform for device in jax.devices()})
     return "" if "gpu" in kinds or "cuda" in kinds else f"no graphics processor: jax sees {', '.join(kinds)} alone"
-
-
-def rate(function: Callable[[], Any], count: int) -> tuple[float, float]:
-    """Median designs per second over the repeats, and the seconds of the first call, which compiles."""
-    import jax
-
-    start = time.perf_counter()
-    jax.block_until_ready(function())
-    first, seconds = time.perf_counter() - start, []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        jax.block_until_ready(function())
-        seconds.append(time.perf_counter() - start)
-    return count / float(np.median(seconds)), first
 
 
 def best_of(model: Any, space: Any, chosen: Callable[[Any, int], Any]) -> Callable[[Any, Any], Any]:
@@ -97,13 +83,13 @@ def measured(name: str) -> list[Row]:
     for kind, chosen, text in (("mixed", any_cells(space), "any cells in a batch"), ("by_cell", one_cell(space), "a cell per batch")):
         judged = best_of(model, space, chosen)
         step = jax.jit(lambda key, cells, judged=judged: jax.lax.map(lambda k: judged(k, cells), jax.random.split(key, BATCHES)))
-        found, first = rate(lambda step=step: step(jax.random.key(0), cells), LANES * BATCHES)
+        found, first = rate(lambda step=step: step(jax.random.key(0), cells), LANES * BATCHES, REPEATS)
         note(f"evaluations.{kind}", f"full evaluations, {text}", "1/s", found, BAR if kind == "mixed" else None, np.inf)
         note(f"compile.{kind}", "first call", "s", first)
     generator = np.random.default_rng(0)
     z, index = lanes(generator.random((space.dimension, LANES // 4))), generator.integers(0, space.size, LANES // 4)
     slopes, drawn = jax.jit(jacobian(model, space)), cells_at(cells, index)
-    found, first = rate(lambda: slopes(z, drawn), LANES // 4)
+    found, first = rate(lambda: slopes(z, drawn), LANES // 4, REPEATS)
     note("jacobians", "Jacobians of all objectives and limits", "1/s", found)
     few = tuple(np.asarray(row[:COMPARED]) for row in z)
     here = jax.jit(lambda z, c: model(to_values(space, z), c)[0])(few, cells_at(cells, index[:COMPARED]))

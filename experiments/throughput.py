@@ -17,25 +17,13 @@ from typing import Any
 
 import numpy as np
 from claim import ROOT, Row, parser, show
+from rates import rate
 
 BATCH, CHUNK, REPEATS = 65_536, 16_384, 15
 STUDIES = ("passage", "deepseek_v3_pod", "chiplight", "serve_deepseek_v3")
 IN_NUMPY = ("passage", "deepseek_v3_pod")
 """Studies whose equations are also run in plain NumPy; the package of the third has tables, which that interpreter does not know."""
 FLOORS = {"evaluations_per_second": 1e6, "jacobians_per_second": 1.5e5, "decode_steps_per_second": 1e6}
-
-
-def rate(function: Callable[[], Any], count: int) -> float:
-    """Median designs per second over the repeats, after one warm-up."""
-    import jax
-
-    jax.block_until_ready(function())
-    seconds = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        jax.block_until_ready(function())
-        seconds.append(time.perf_counter() - start)
-    return count / float(np.median(seconds))
 
 
 def decode_steps(study: Any) -> Callable[[], Any]:
@@ -84,8 +72,8 @@ def measure(name: str) -> dict[str, float]:
         drawn = cells_at(study.space.cells, cells)
         forward = jax.jit(lambda z, c: model(to_values(study.space, z), c))
         slopes = jax.jit(jacobian(model, study.space))
-        result[f"evaluations_per_second{label}"] = rate(lambda f=forward, z=z, c=drawn: f(z, c), count)
-        result[f"jacobians_per_second{label}"] = rate(lambda f=slopes, z=z, c=drawn: f(z, c), count)
+        result[f"evaluations_per_second{label}"] = rate(lambda f=forward, z=z, c=drawn: f(z, c), count, REPEATS)[0]
+        result[f"jacobians_per_second{label}"] = rate(lambda f=slopes, z=z, c=drawn: f(z, c), count, REPEATS)[0]
         if not label and name in IN_NUMPY:
             traced = jax.make_jaxpr(forward)(z, drawn)
             inputs = [np.asarray(leaf) for leaf in jax.tree.leaves((z, drawn))]
@@ -98,7 +86,7 @@ def measure(name: str) -> dict[str, float]:
     if name in IN_NUMPY:
         result["numpy_ratio"] = result["evaluations_per_second"] / result["numpy_per_second"]
     if study.design.deployment is not None:
-        result["decode_steps_per_second"] = rate(decode_steps(study), BATCH)
+        result["decode_steps_per_second"] = rate(decode_steps(study), BATCH, REPEATS)[0]
     start = time.perf_counter()
     front = cd.optimize(study)
     result |= {"search_seconds": time.perf_counter() - start, "search_designs": float(front.size)}

@@ -225,8 +225,8 @@ def test_a_mistake_about_a_constant_or_target(changes, option, fragment, tmp_pat
 
 
 PROOFS = {
-    "proved": Certificate(0.004, 0.005, 10, 0, 2.0, 1.0, 2, 5, 1, "hash"),
-    "no bound": Certificate(math.inf, 0.005, 10, 4, 2.0, 1.0, 2, 5, 1, "hash"),
+    "proved": Certificate(0.004, 0.005, 10, 0, 2.0, 1.0, 2, 5, 1, "hash", False),
+    "no bound": Certificate(math.inf, 0.005, 10, 4, 2.0, 1.0, 2, 5, 1, "hash", False),
     "no proof": UnknownOperation("sort"),
 }
 

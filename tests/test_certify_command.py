@@ -41,12 +41,37 @@ def test_more_time_tightens_it(folder):
     assert 'class="band"' in (folder / "report.html").read_text()
 
 
+def test_a_proof_that_says_less_does_not_replace_one_that_says_more(folder):
+    before = read_run(folder).manifest["certificate"]
+    result = invoke("certify", folder, "--eps", 0.001, "--seconds", 0.001, "--json")
+    assert told(result)["certificate"] == before == read_run(folder).manifest["certificate"]
+    assert "says more than this one (no bound" in result.stderr
+
+
 def test_no_time_leaves_no_bound_and_says_so(folder):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"certificate": None}))
     data = told(invoke("certify", folder, "--eps", 0.001, "--seconds", 0.001, "--json"))
     assert data["certificate"]["open"] > 0
-    run = read_run(folder)
-    facts = run.manifest["certificate"] | {"eps": None}
-    assert "no bound" in certificate_text(run._replace(manifest=run.manifest | {"certificate": facts}))
+    assert data["certificate"]["eps"] is None
+    assert "no bound" in certificate_text(read_run(folder))
+    assert "The band in the charts" not in (folder / "report.html").read_text()
+
+
+def test_an_interrupted_proof_keeps_what_holds(folder, monkeypatch):
+    monkeypatch.setattr("codesign.commands.certify.proof_watcher", stopping)
+    result = invoke("certify", folder, "--eps", 0.001, "--seconds", 30)
+    assert result.exit_code == 130
+    assert "certificate: every feasible design" in result.stderr
+
+
+def stopping():
+    """A watcher that a user interrupts at once."""
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    return stop
 
 
 def test_a_model_without_bounds_is_named(folder, monkeypatch):
@@ -65,11 +90,12 @@ def test_a_model_without_bounds_is_named(folder, monkeypatch):
 
 def test_a_changed_study_and_a_missing_run_are_told(folder, tmp_path):
     manifest = json.loads((folder / "manifest.json").read_text())
-    other = written(tmp_path, SMALL.replace("64 Tb/s", "32 Tb/s"))
-    (folder / "manifest.json").write_text(json.dumps(manifest | {"source": {"path": str(other), "settings": []}}))
-    result = invoke("certify", folder)
-    assert result.exit_code == 2
-    assert "not the study" in result.stderr
+    for old, new in (("64 Tb/s", "32 Tb/s"), ('"energy_to_train", ', "")):
+        other = written(tmp_path, SMALL.replace(old, new))
+        (folder / "manifest.json").write_text(json.dumps(manifest | {"source": {"path": str(other), "settings": []}}))
+        result = invoke("certify", folder)
+        assert result.exit_code == 2
+        assert "not the study" in result.stderr
     assert invoke("certify", tmp_path / "nothing").exit_code == 2
 
 

@@ -14,10 +14,12 @@ from toy_plan import ROUNDS, TOTAL, UNITS, Toy, job
 
 from codesign.config.problems import ConfigError
 from codesign.engine import dask, shards
+from codesign.engine import lock as lock_module
 from codesign.engine.arrays import checksum, settled
 from codesign.engine.dask import Dask
 from codesign.engine.ledger import NAME, rebuild_ledger
 from codesign.engine.local import Local
+from codesign.engine.lock import locked
 from codesign.engine.run import run
 from codesign.engine.shards import read_arrays, state_files, unit_files, unit_path
 from codesign.engine.trouble import EngineError
@@ -175,11 +177,17 @@ def other_tables(folder):
         connection.execute("create table header (name, value)")
 
 
+def no_header(folder):
+    with contextlib.closing(sqlite3.connect(folder / NAME)) as connection:
+        connection.execute("delete from header")
+        connection.commit()
+
+
 def no_ledger(folder):
     (folder / NAME).unlink()
 
 
-@pytest.mark.parametrize("damage", [garbage, page_lost, empty_ledger, other_tables, no_ledger])
+@pytest.mark.parametrize("damage", [garbage, page_lost, empty_ledger, other_tables, no_header, no_ledger])
 def test_a_damaged_ledger_is_made_again(tmp_path, damage):
     folder = stopped(tmp_path, UNITS + 3)
     before = [row for row in rows(folder) if row[2] == "done"]
@@ -241,8 +249,41 @@ def test_two_processes_do_not_share_a_folder(tmp_path):
         with pytest.raises(ConfigError, match=f"in use by process {holder.pid} since 2026; wait"):
             solved(tmp_path)
         holder.kill()
-    assert checksum(solved(tmp_path)) == WHOLE
-    assert re.fullmatch(rf"process {os.getpid()} since 20\S+\n", (tmp_path / "lock").read_text())
+    held = []
+    assert checksum(solved(tmp_path, watch=lambda step: held.append((tmp_path / "lock").read_text()))) == WHOLE
+    assert all(re.fullmatch(rf"process {os.getpid()} since 20\S+\n", text) for text in held)
+    assert not (tmp_path / "lock").exists()
+
+
+def test_a_process_may_hold_its_folder_for_longer_than_a_run(tmp_path):
+    with locked(tmp_path):
+        assert checksum(solved(tmp_path)) == WHOLE
+        assert (tmp_path / "lock").exists()
+    assert not (tmp_path / "lock").exists()
+
+
+def test_a_lock_whose_file_was_removed_is_taken_on_the_new_one(tmp_path, monkeypatch):
+    """Its holder removes the file between another's opening and locking it."""
+    lock, removed = lock_module._lock, []
+
+    def late(file):
+        if not removed:
+            removed.append((tmp_path / "lock").unlink())
+        return lock(file)
+
+    monkeypatch.setattr(lock_module, "_lock", late)
+    with locked(tmp_path):
+        assert (tmp_path / "lock").read_text().startswith("process ")
+
+
+@pytest.mark.parametrize(("number", "held"), [(errno.ENOLCK, True), (errno.ENOSYS, True), (errno.EIO, False)])
+def test_a_file_system_without_locks_bars_nothing(tmp_path, monkeypatch, number, held):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with contextlib.nullcontext() if held else pytest.raises(EngineError, match="the lock of the run could not be written"):
+        solved(tmp_path)
 
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -299,7 +340,7 @@ def test_a_cluster_that_is_not_there_is_told(monkeypatch):
     with pytest.raises(ConfigError, match=r"dask at tcp://127.0.0.1:9: cannot be reached"):
         solved(engine=Dask("tcp://127.0.0.1:9"))
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ConfigError, match=r"not installed: pip install 'codesign\[dask\]'"):
+    with pytest.raises(ConfigError, match=r"not installed: pip install -e '.\[dask\]'"):
         solved(engine=Dask())
 
 

@@ -1,8 +1,13 @@
 """Does `codesign optimize` leave a whole run folder or none, and say why when there is no front?"""
 
 import contextlib
+import errno
 import hashlib
 import json
+import os
+import shutil
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -12,11 +17,17 @@ from small_run import SMALL, invoke, small_run, strict_json, told, written
 
 import codesign
 from codesign import tree
+from codesign.api import load
+from codesign.config.problems import ConfigError
+from codesign.engine.trouble import EngineError
 from codesign.evaluate import evaluate
 from codesign.fields import quantities
-from codesign.report.folder import read_run
+from codesign.report.folder import read_run, write_run
 from codesign.report.rebuild import design_of
 from codesign.report.run import FILES
+from codesign.search.archive import Archive
+from codesign.search.run import Found
+from codesign.study import solve
 from codesign.units import to_unit
 
 
@@ -118,6 +129,84 @@ def test_an_interrupt_leaves_a_valid_run_folder(stage, tmp_path, monkeypatch):
     assert left.manifest["status"] == "interrupted"
     assert (left.size > 0) == (stage == "sampling")
     assert {p.name for p in (tmp_path / "runs" / "mine").iterdir()} == set(FILES)
+
+
+def test_an_interrupt_before_the_first_design_keeps_the_run_that_was_there(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("codesign.commands.optimize.watcher", interrupted_at("compiling"))
+    folder = shutil.copytree(small_run().folder, tmp_path / "run")
+    result = invoke("optimize", small_run().study, "--out", folder)
+    assert result.exit_code == 130
+    assert "is kept" in result.stderr
+    assert read_run(folder).manifest == run.manifest
+
+
+def test_an_interrupted_proof_loses_no_design(run, tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("codesign.commands.optimize.proved_front", stop)
+    result = invoke("optimize", small_run().study, "--out", tmp_path / "run", "--seed", 7, "--json")
+    assert result.exit_code == 130
+    left = read_run(tmp_path / "run")
+    assert left.size > 20
+    assert left.manifest["status"] == "complete"
+    assert "interrupted" in left.manifest["certificate"]["unavailable"]
+
+
+def test_a_full_disk_is_told_and_keeps_the_run_that_was_there(run, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    folder = shutil.copytree(small_run().folder, tmp_path / "run")
+    monkeypatch.setattr("pyarrow.csv.write_csv", full)
+    with pytest.raises(EngineError, match=r"front.csv: the disk is full; it could not be written \(what was there before is kept\)"):
+        write_run(run._replace(manifest=run.manifest | {"seed": 8}), folder)
+    assert read_run(folder) == run
+    assert {p.name for p in folder.iterdir()} == set(FILES)
+
+
+OPTIONS = {
+    "workers of no engine": (["--workers", 2], "--workers"),
+    "a scheduler of no engine": (["--scheduler", "tcp://127.0.0.1:1"], "--scheduler"),
+    "no address": (["--engine", "dask", "--scheduler", ""], "--scheduler"),
+    "own workers and others": (["--engine", "dask", "--scheduler", "tcp://127.0.0.1:1", "--workers", 2], "--workers"),
+    "a time limit of what can be resumed": (["--resume", "--set", "search.seconds=5"], "search.seconds"),
+}
+
+
+@pytest.mark.parametrize(("options", "key"), OPTIONS.values(), ids=OPTIONS)
+def test_options_that_would_do_nothing_are_told(options, key, tmp_path):
+    result = invoke("optimize", small_run().study, "--out", tmp_path / "run", *options, "--json")
+    assert result.exit_code == 2
+    assert key in [problem["file"] for problem in told(result)["problems"]]
+    assert not (tmp_path / "run").exists()
+
+
+def test_resuming_into_the_run_of_another_study_is_refused(run, tmp_path):
+    folder = shutil.copytree(small_run().folder, tmp_path / "run")
+    result = invoke("optimize", small_run().study, "--set", "cluster.pod.size=64", "--out", folder, "--resume")
+    assert result.exit_code == 2
+    assert "holds a run of another study" in result.stderr
+    assert read_run(folder).manifest == run.manifest
+
+
+def test_a_folder_in_use_is_refused(tmp_path):
+    code = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", code, str(tmp_path / "lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        result = invoke("optimize", small_run().study, "--out", tmp_path)
+        holder.kill()
+    assert result.exit_code == 2
+    assert "in use by" in result.stderr
+
+
+def test_a_time_that_is_too_short_is_no_verdict(tmp_path, monkeypatch):
+    study = load(small_run().study)
+    nothing = Found(*[Archive(np.zeros((2, 0)), np.zeros(0, int), np.zeros((3, 0)))] * 2, cut=True)
+    with pytest.raises(ConfigError, match=r"search.seconds.*before a feasible design was found"):
+        solve(study, 0, print, lambda *_: nothing)
 
 
 def test_an_interrupt_outside_the_search_is_no_traceback(tmp_path, monkeypatch):

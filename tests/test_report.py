@@ -238,12 +238,12 @@ def test_a_run_keeps_its_sample_in_the_units_of_its_front(run, tmp_path):
 def test_feasible_random_designs_are_dots_behind_the_front(run):
     page = render(run)
     assert page.count('class="random"') == 2
-    assert "random designs</span>" in page
+    assert "feasible random designs</span>" in page
     card = page[page.index('<svg class="scatter"') :]
     assert card.index('class="random"') < card.index("<circle")
     bare = render(Run(run.manifest, run.columns))
     assert 'class="random"' not in bare
-    assert "random designs</span>" not in bare
+    assert "feasible random designs</span>" not in bare
 
 
 def test_explanation_ranks_and_trades(run):

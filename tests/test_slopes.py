@@ -65,6 +65,7 @@ SMOOTH = {  # of x, y > 0 and of a constant k that is zero in some lanes
     "the smaller": lambda x, y, k: jnp.minimum(x * x, y) - jnp.minimum(x, 1.0),
     "a tie": lambda x, y, k: jnp.maximum(x, x * 1.0) + jnp.minimum(x * y, y * x),
     "the larger of both signs": lambda x, y, k: jnp.maximum(-x, y - 1) * 2,
+    "a share of the unknown": lambda x, y, k: jnp.maximum(jnp.sqrt(x - 1), 3.0) - y / (1 + y),
     "the larger of the unknown": lambda x, y, k: jnp.maximum(jnp.log(x - 1), -1.0 - y),
     "the larger with nothing": lambda x, y, k: jnp.maximum(k * x, y) + jnp.minimum(k * x, y),
     "a size": lambda x, y, k: jnp.abs(x - y) + jnp.abs(-x),

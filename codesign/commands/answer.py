@@ -133,14 +133,15 @@ def run_answer(
         facts = None
         if not answer.front.found.interrupted:
             answer, facts = _certified(answer)
-            answer = priced(answer, chosen)
+            if not (facts or {}).get("interrupted"):
+                answer = priced(answer, chosen)
     except Interrupted:
         raise KeyboardInterrupt from None
     except (NoLegalMapping, Infeasible) as error:
         return told_infeasible(error, as_json)
     data = answer_data(answer, study, facts) | {"seed": chosen, "seconds": time.perf_counter() - start}
     emit(data) if as_json else _print(answer, data)
-    return INTERRUPTED if answer.front.found.interrupted else 0
+    return INTERRUPTED if data["interrupted"] else 0
 
 
 def _certified(answer: Answer) -> tuple[Answer, dict[str, Any] | None]:
@@ -172,7 +173,7 @@ def answer_data(answer: Answer, study: Study, facts: dict[str, Any] | None) -> d
         "limits": [r._asdict() | {"left": slack_share(r), "binds": r.name in moving or binds(r)} for r in records],
         "prices": [price._asdict() for price in answer.prices],
         "prices_by": f"each limit moved by {100 * (STEP - 1):.0f} % either way and the design optimised again from its neighbourhood",
-        "certificate": facts, "interrupted": front.found.interrupted,
+        "certificate": facts, "interrupted": front.found.interrupted or (facts or {}).get("interrupted", False),
     }  # fmt: skip
 
 
@@ -190,7 +191,7 @@ def _print(answer: Answer, data: dict[str, Any]) -> None:
     out, unit, label = console(), data["unit"], OBJECTIVES[answer.aim].label
     out.print(data["title"], style="bold")
     if data["interrupted"]:
-        out.print("The search was interrupted: this is the best by then.", style="bold")
+        out.print("Interrupted: this is the best by then.", style="bold")
     chosen = ", ".join(f"{name} {value}" for name, value in data["design"].items())
     out.print(f"{label}: {show(answer.value, unit)}", f"  {chosen}", "", sep="\n")
     own = [record for record in data["limits"] if record["name"].startswith("limit on ")]

@@ -14,7 +14,8 @@ from codesign.config import load_study
 from codesign.config.free_variables import Free
 from codesign.config.load import Point
 from codesign.config.problems import ConfigError, Problem, shown_path
-from codesign.report.certificate import certificate_text
+from codesign.engine.lock import locked
+from codesign.report.certificate import certificate_text, proof_text
 from codesign.report.folder import check_writable, read_run, write_run
 from codesign.report.run import Run, rerun, resolved_study, study_hash
 from codesign.search.archive import Archive
@@ -70,7 +71,8 @@ def _study_of(run: Run, folder: Path) -> tuple[Study, Point]:
         raise ConfigError([Problem(shown_path(folder), 0, "", "does not say which study file it is of: solve the study again")])
     point, file, _ = load_study(Path(source["path"]), tuple(source["settings"]))
     study = prepare(file, point.design, point.workload)
-    if study_hash(resolved_study(study)) != run.manifest["study_hash"]:
+    aims = [aim["name"] for aim in run.manifest["objectives"]]
+    if study_hash(resolved_study(study)) != run.manifest["study_hash"] or aims != list(file.objectives):
         raise ConfigError([Problem(source["path"], 0, "", f"is not the study of {shown_path(folder)} any more: solve it again")])
     return study, point
 
@@ -88,6 +90,19 @@ def _front(run: Run, study: Study) -> Front:
         return front_of(study, designs, exact, Found(designs, designs), Volumes(0.0, 0.0, 0.0), run.manifest["seed"])
 
 
+def closer(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Does an earlier proof of the same model and cells say more than a later one? The front only gained designs since.
+
+    >>> closer({"eps": 0.02, "model": "a", "cells": 9}, {"eps": 0.05, "model": "a", "cells": 9})
+    True
+    >>> closer({"eps": 0.02, "model": "a", "cells": 9}, {"eps": 0.01, "model": "b", "cells": 9})
+    False
+    """
+    if old.get("eps") is None or any(old[key] != new[key] for key in ("model", "cells")):
+        return False
+    return new["eps"] is None or old["eps"] < new["eps"]
+
+
 def _choice(free: Free, shown: Any) -> float:
     """The value of a discrete choice that a table shows."""
     if free.names:
@@ -97,17 +112,23 @@ def _choice(free: Free, shown: Any) -> float:
 
 def run_certify(folder: Path, percent: float, seconds: float, as_json: bool) -> int:
     """Prove how far from optimal the front of a run can be, and keep the proof's facts in it; returns the exit code."""
-    start, run = time.perf_counter(), read_run(folder)
-    if not run.size:
-        raise ConfigError([Problem(shown_path(folder), 0, "", "the run has no designs")])
+    start = time.perf_counter()
+    if not read_run(folder).size:
+        raise ConfigError([Problem(shown_path(folder), 0, "", "the run has no designs: solve the study again")])
     check_writable(folder, shown_path(folder))
-    study, point = _study_of(run, folder)
-    front = _front(run, study)
-    better, facts = proved_front(front, percent, seconds)
-    if "unavailable" in facts:
-        raise ConfigError([Problem(run.manifest["source"]["path"], 0, "", f"no certificate can be had: {facts['unavailable']}")])
-    run = rerun(run, study, point, better if better is not front else None, {"certificate": facts})
-    write_run(run, folder)
+    with locked(folder, ""):
+        run = read_run(folder)
+        study, point = _study_of(run, folder)
+        front = _front(run, study)
+        better, facts = proved_front(front, percent, seconds)
+        if "unavailable" in facts:
+            raise ConfigError([Problem(run.manifest["source"]["path"], 0, "", f"no certificate can be had: {facts['unavailable']}")])
+        interrupted, old = facts["interrupted"], run.manifest.get("certificate")
+        if old and closer(old, facts):
+            say(f"the proof of before says more than this one ({proof_text(facts, len(study.file.objectives))}) and is kept")
+            facts = old
+        run = rerun(run, study, point, better if better is not front else None, {"certificate": facts})
+        write_run(run, folder)
     text = certificate_text(run)
     emit({"certificate": facts, "folder": str(folder), "seconds": time.perf_counter() - start}) if as_json else say(text)
-    return 0 if facts["open"] == 0 or time.perf_counter() - start >= seconds else INTERRUPTED
+    return INTERRUPTED if interrupted else 0

@@ -7,7 +7,7 @@ from codesign.config.problems import ConfigError, Problem, shown_path
 from codesign.design import Design
 from codesign.report.drawing.data import FloorplanDrawing
 from codesign.report.floorplan import Colour, floorplan_svg
-from codesign.report.folder import check_writable, write_picture
+from codesign.report.folder import check_file, write_picture
 from codesign.report.package_drawing import package_drawing
 from codesign.report.png import MissingExtra, png_of
 from codesign.workload.training import Workload
@@ -28,7 +28,7 @@ def check_drawing_path(path: Path) -> None:
     """`ConfigError` when nothing can be drawn there."""
     if path.suffix.lower() not in (".svg", ".png"):
         raise ConfigError([Problem("--draw", 0, path.name, "expected a file name that ends in .svg or .png")])
-    check_writable(path.parent, "--draw")
+    check_file(path, "--draw")
 
 
 def write_drawing(design: Design, workload: Workload, title: str, path: Path, how: Drawing) -> FloorplanDrawing:

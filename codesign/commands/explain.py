@@ -17,7 +17,7 @@ def run_explain(target: str, drawing: Drawing, as_json: bool) -> None:
     folder, _, name = target.partition("#")
     run = read_run(Path(folder))
     if not run.size:
-        raise ConfigError([Problem(folder, 0, "", "the run has no designs")])
+        raise ConfigError([Problem(folder, 0, "", "the run has no designs: solve the study again")])
     name = name or run.manifest["best"][run.manifest["objectives"][0]["name"]]
     if name not in run.columns["id"]:
         raise ConfigError([Problem(target, 0, name, "no such design" + nearest(name, run.columns["id"]))])

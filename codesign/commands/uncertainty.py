@@ -6,6 +6,7 @@ from typing import Any
 
 from codesign.cli import emit
 from codesign.config.problems import ConfigError, Problem, shown_path
+from codesign.engine.lock import locked
 from codesign.report.charts import with_unit
 from codesign.report.findings import spread_rows
 from codesign.report.folder import check_writable, read_run, rewrite_page
@@ -26,7 +27,7 @@ def _problems(run: Run, folder: Path, draws: int) -> list[Problem]:
     place = shown_path(folder)
     found = [Problem("--draws", 0, "", f"expected at least 2 draws, got {draws}")] if draws < 2 else []
     if not run.size:
-        return [*found, Problem(place, 0, "", "the run has no designs")]
+        return [*found, Problem(place, 0, "", "the run has no designs: solve the study again")]
     most = min(MOST_DRAWS, MOST_PAIRS // run.size)
     if draws > most:
         found.append(Problem("--draws", 0, "", f"at most {most:,} draws of {run.size} designs are kept in memory, got {draws:,}"))
@@ -37,16 +38,18 @@ def _problems(run: Run, folder: Path, draws: int) -> list[Problem]:
 
 def run_uncertainty(folder: Path, draws: int, seed: int, as_json: bool) -> None:
     """Draw the constants of a run, keep what comes of it in the run folder, and print the summary."""
-    start, run = time.perf_counter(), read_run(folder)
-    if problems := _problems(run, folder, draws):
+    start = time.perf_counter()
+    if problems := _problems(read_run(folder), folder, draws):
         raise ConfigError(problems)
     check_writable(folder, shown_path(folder))
-    problem = problem_of(run)
-    if not problem.constants:
-        raise ConfigError([Problem(shown_path(folder), 0, "", "no constant of the run has a range (low and high): nothing to vary")])
-    data = as_data(uncertainty_of(run, problem, draws, seed), run)
-    path = write_uncertainty(run, data, summary(data), folder)
-    rewrite_page(folder)
+    with locked(folder, ""):
+        run = read_run(folder)
+        problem = problem_of(run)
+        if not problem.constants:
+            raise ConfigError([Problem(shown_path(folder), 0, "", "no constant of the run has a range (low and high): nothing to vary")])
+        data = as_data(uncertainty_of(run, problem, draws, seed), run)
+        path = write_uncertainty(run, data, summary(data), folder)
+        rewrite_page(folder)
     seconds = time.perf_counter() - start
     if as_json:
         emit(data | {"file": str(path), "seconds": seconds})

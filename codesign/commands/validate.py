@@ -11,6 +11,7 @@ from codesign.config.problems import ConfigError, Problem, nearest
 from codesign.config.runs import Table, read_tables, shipped_tables
 from codesign.config.validation import shipped_bars, shipped_calibrations
 from codesign.report.calibration import calibration_file, system_file, write_whole
+from codesign.report.folder import check_file
 from codesign.report.terminal import console, table
 from codesign.report.validation import BAR_HEADS, bar_cells, percent, render
 from codesign.validate.bars import judged
@@ -22,6 +23,8 @@ WORST = 5
 
 def run_validate(paths: list[Path], out: Path | None, as_json: bool) -> int:
     """Print predicted against measured for every table."""
+    if out is not None:
+        check_file(out, "--out")
     tables = read_tables(paths or shipped_tables())
     say(f"{sum(len(t.runs) + len(t.kernels) + len(t.serving) for t in tables)} measured rows in {len(tables)} tables")
     found = datasets(tables)
@@ -77,10 +80,11 @@ def run_fit(paths: list[Path], system: str | None, out: Path | None, as_json: bo
         fitted = sorted(name for name in known if load_system(base.parent / f"{name}.toml").calibration)
         text = f"the system '{system}' names no calibration, so it is not known what to fit; those that do: {', '.join(fitted)}"
         raise ConfigError([Problem("codesign validate", 0, "--system", text)])
+    target = out or Path(f"{system}_fitted.toml")
+    check_file(target, "--out")
     tables = read_tables(paths or shipped_tables())
     say(f"fitting {len(calibration.parameters)} numbers of {calibration.label}; compiling the model and its derivatives")
     fitted_one = _fit(tables, calibration, system)
-    target = out or Path(f"{system}_fitted.toml")
     text = (
         calibration_file(fitted_one)
         if target.parent.name == "calibrations"

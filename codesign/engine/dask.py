@@ -44,7 +44,7 @@ class Dask:
             import dask
             import distributed
         except ImportError:
-            text = "the engine dask needs the package distributed, which is not installed: pip install 'codesign[dask]'"
+            text = "the engine dask needs the package distributed, which is not installed: pip install -e '.[dask]'"
             raise ConfigError([Problem("--engine", 0, "dask", text)]) from None
         from distributed.utils import silence_logging_cmgr
 

@@ -107,9 +107,9 @@ def _sound(path: Path) -> bool:
     try:
         with contextlib.closing(sqlite3.connect(path)) as connection:
             whole = connection.execute("pragma quick_check").fetchone() == ("ok",)
-            connection.execute("select value from header where name = 'key'").fetchone()
+            named = connection.execute("select value from header where name = 'key'").fetchone()
             connection.execute(f"select {', '.join(Row._fields)}, status from units").fetchone()
-        return whole
+        return whole and named is not None
     except sqlite3.Error as error:
         return getattr(error, "sqlite_errorcode", 0) & 255 in OF_THE_DISK
 

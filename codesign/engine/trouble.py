@@ -20,12 +20,11 @@ def _reason(path: Path, error: OSError | sqlite3.Error) -> str:
 
 
 @contextlib.contextmanager
-def writing(path: Path, what: str) -> Iterator[None]:
-    """Turns a failure to write `path` into an `EngineError` that says what was being written, and why it failed."""
+def writing(path: Path, what: str, then: str = "all that was finished before is kept; continue with --resume") -> Iterator[None]:
+    """Turns a failure to write `path` into an `EngineError` that says what was being written, why it failed, and what then."""
     try:
         yield
     except (OSError, sqlite3.Error) as error:
         from codesign.config.problems import shown_path  # imports all of config, which a worker need not
 
-        text = f"{shown_path(path)}: {_reason(path, error)}; {what} could not be written"
-        raise EngineError(f"{text} (all that was finished before is kept; continue with --resume)") from error
+        raise EngineError(f"{shown_path(path)}: {_reason(path, error)}; {what} could not be written ({then})") from error

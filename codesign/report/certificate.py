@@ -3,6 +3,7 @@
 import html
 from typing import Any
 
+from codesign.report.findings import limit_texts
 from codesign.report.run import Run
 from codesign.units import show
 
@@ -12,6 +13,8 @@ def proof_text(facts: dict[str, Any] | None, aims: int) -> str:
 
     >>> proof_text({"eps": 0.031, "seconds": 4.0, "boxes": 1200}, 1)
     'no feasible design of this box and lattice is better by more than 3.10 % (1,200 boxes in 4 s)'
+    >>> proof_text({"eps": 0.031, "seconds": 4.0, "boxes": 1200}, 2)
+    'every feasible design of this box and lattice has one on the front that is at most 3.10 % worse in each objective (1,200 boxes in 4 s)'
     >>> proof_text(None, 3)
     'none was asked for (search.certificate_seconds, or codesign certify RUN)'
     """
@@ -21,8 +24,11 @@ def proof_text(facts: dict[str, Any] | None, aims: int) -> str:
         return f"none can be had, {facts['unavailable']}"
     if facts["eps"] is None:
         return f"no bound after {facts['seconds']:.0f} s; more time gives one (search.certificate_seconds, or codesign certify RUN)"
-    together = " in all objectives at once" if aims > 1 else ""
-    claim = f"no feasible design of this box and lattice is better by more than {100 * facts['eps']:.2f} %{together}"
+    of = "feasible design of this box and lattice"
+    by = f"{100 * facts['eps']:.2f} %" if facts["eps"] < 1 else f"a factor of {1 + facts['eps']:.3g}"
+    claim = f"no {of} is better by more than {by}"
+    if aims > 1:
+        claim = f"every {of} has one on the front that is at most {by} worse in each objective"
     return f"{claim} ({facts['boxes']:,} boxes in {facts['seconds']:.0f} s)"
 
 
@@ -39,6 +45,7 @@ def _box(run: Run) -> str:
         items.append(f"{free['name']}: {show(free['low'], free['unit'])} to {show(free['high'], free['unit'])}{step}")
     for free in study["discrete"].values():
         items.append(f"{free['name']}: {len(free['values'])} choices")
+    items += [f"limit: {text}" for text in limit_texts(run)]
     return "".join(f"<li>{html.escape(item)}</li>" for item in items)
 
 
@@ -66,5 +73,7 @@ def certificate_section(run: Run) -> str:
         "precision on every operation of the model, bounds of its derivatives, branch and bound."
     )
     table = f"<table>{''.join(rows)}</table>"
-    band = "The band in the charts above is the front made better by this factor: no feasible design lies beyond it."
+    band = (
+        "The band in the charts above is the front made better by this factor: no feasible design lies beyond it." if facts["eps"] else ""
+    )
     return f"<div class='card'><p><b>{claim}</b></p><p class='soft'>{scope} {band}</p>{table}<ul>{_box(run)}</ul></div>"

@@ -18,13 +18,14 @@ GROUPS = {
         "experts",
         "shared experts and router",
         "head and loss",
-        "host",
     ),
     "memory traffic": ("norms and residuals", "permutation", "embedding", "optimizer"),
     "tensor parallel": ("tensor parallel", "expert tensor parallel", "context parallel"),
     "all-to-all": ("all-to-all",),
     "pipeline": ("pipeline bubble", "pipeline send"),
     "gradient traffic": ("gradient traffic",),
+    "circuit switching": ("circuit switching",),
+    "host": ("host",),
 }
 
 
@@ -55,7 +56,12 @@ def parallel_coordinates(run: Run) -> dict[str, Any]:
     names = [(n, n) for n in free_names(run) if len(set(run.columns[n])) > 1]
     names += [(o["name"], o["label"]) for o in run.manifest["objectives"]]
     first = run.manifest["objectives"][0]
-    line = {"color": run.columns[first["name"]], "colorscale": "Viridis", "showscale": True, "colorbar": {"title": {"text": first["unit"]}}}
+    line = {
+        "color": run.columns[first["name"]],
+        "colorscale": "Viridis",
+        "showscale": True,
+        "colorbar": {"title": {"text": with_unit(first["label"], first["unit"])}},
+    }
     data = {"type": "parcoords", "line": line, "dimensions": [_axis(run, *n) for n in names], "labelangle": -18, "labelside": "top"}
     return {"data": [data], "layout": {"height": 480, "margin": {"t": 110, "l": 130, "r": 30, "b": 24}, "font": FONT}}
 

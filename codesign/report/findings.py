@@ -6,6 +6,8 @@ from codesign.constraints import CONSTRAINTS
 from codesign.objectives import OBJECTIVES
 from codesign.report.charts import free_names, reference_value
 from codesign.report.run import Run
+from codesign.study import at_least
+from codesign.units import to_unit
 
 
 def limits_of(run: Run) -> list[str]:
@@ -14,9 +16,33 @@ def limits_of(run: Run) -> list[str]:
 
 
 def designs_at(run: Run, limit: str) -> int:
-    """Designs of the front within one per cent of a limit."""
+    """Designs of the front within one per cent of a limit of the model."""
     slack, bound = run.columns[f"slack.{limit}"], run.columns[CONSTRAINTS[limit].bound]
     return sum(s <= 0.01 * abs(b) for s, b in zip(slack, bound, strict=True))
+
+
+def _own_limits(run: Run) -> dict[str, float]:
+    """The limits that the study sets on metrics, as the table shows them."""
+    units = run.manifest["units"]
+    return {name: to_unit(bound, units[name]) for name, bound in run.manifest["study"]["limits"].items()}
+
+
+def limit_texts(run: Run) -> list[str]:
+    """The limits that the study sets, such as "time per output token at most 50 ms"."""
+    units = run.manifest["units"]
+    return [
+        f"{name.replace('_', ' ')} at {'least' if at_least(name) else 'most'} {bound:.4g} {units[name]}"
+        for name, bound in _own_limits(run).items()
+    ]
+
+
+def limit_counts(run: Run) -> list[tuple[int, str, str]]:
+    """Of each limit, of the model and of the study, the designs within one per cent of it, its name and its levers; the most first."""
+    found = [(designs_at(run, name), name, CONSTRAINTS[name].levers) for name in limits_of(run)]
+    for name, bound in _own_limits(run).items():
+        at = sum(abs(value - bound) <= 0.01 * abs(bound) for value in run.columns[name])
+        found.append((at, f"limit on {name.replace('_', ' ')}", "a looser limit in the study"))
+    return sorted(found, key=lambda row: (-row[0], row[1]))
 
 
 def rounding_text(run: Run) -> str:
@@ -24,7 +50,7 @@ def rounding_text(run: Run) -> str:
     m = run.manifest
     lost = 100 * (1 - m["rounded_hypervolume"] / m["relaxed_hypervolume"])
     gap = 100 * (1 - m["hypervolume"] / m["relaxed_hypervolume"])
-    return f"whole steps cost {gap:.2f} % of what free values reach (those rounded: {lost:.2f} %)"
+    return f"whole ports, stacks and pods cost {gap:.2f} % of the hypervolume that free values reach, plain rounding {lost:.2f} %"
 
 
 def spread_rows(run: Run, count: int) -> list[int]:
@@ -37,7 +63,7 @@ def spread_rows(run: Run, count: int) -> list[int]:
 def choice_text(run: Run, number: int, name: str) -> str:
     """One choice of one design, such as "pod.size 512"."""
     unit, value = run.manifest["units"][name], run.columns[name][number]
-    return value if isinstance(value, str) else f"{name} {value:g}" + (f" {unit}" if unit not in ("", "1") else "")
+    return f"{name} {value}" if isinstance(value, str) else f"{name} {value:g}" + (f" {unit}" if unit not in ("", "1") else "")
 
 
 def _against(run: Run, reference: dict) -> str:
@@ -45,7 +71,7 @@ def _against(run: Run, reference: dict) -> str:
     aims = run.manifest["objectives"]
     better = [run.columns["id"].index(i) for i in reference["dominated_by"]]
     if not better:
-        return f"No design found is better than {reference['name']} in every objective."
+        return f"No design found is nowhere worse than {reference['name']} and somewhere better.{_broken(reference)}"
 
     def ratios(number: int) -> list[float]:
         return [(run.columns[a["name"]][number] / reference_value(reference, a["name"])) ** a["sense"] for a in aims]
@@ -55,7 +81,14 @@ def _against(run: Run, reference: dict) -> str:
         f"{a['label']} {100 * (r ** OBJECTIVES[a['name']].sense - 1):+.0f} %" for a, r in zip(aims, ratios(best), strict=True)
     )
     verb = "design beats" if len(better) == 1 else "designs beat"
-    return f"{len(better)} {verb} {reference['name']} (nowhere worse, somewhere better); {run.columns['id'][best]} by {gains}."
+    beaten = f"{len(better)} {verb} {reference['name']} (nowhere worse, somewhere better)"
+    return f"{beaten}; {run.columns['id'][best]} by {gains}.{_broken(reference)}"
+
+
+def _broken(reference: dict) -> str:
+    """Which limits a reference breaks, so that nothing as it stands could be built."""
+    broken = [limit["name"] for limit in reference["constraints"] if not limit["met"]]
+    return f" {reference['name']} itself breaks: {', '.join(broken)}." if broken else ""
 
 
 def _common(run: Run) -> str:
@@ -78,7 +111,7 @@ def _parts(run: Run) -> str:
 
 def findings(run: Run) -> list[str]:
     """The sentences, the most important first."""
-    counts = sorted(((designs_at(run, name), name) for name in limits_of(run) if name != "devices"), reverse=True)
+    counts = [(at, name) for at, name, _ in limit_counts(run) if name != "devices"]
     binding = ", ".join(f"{name} ({100 * at / run.size:.0f} %)" for at, name in counts[:3] if at)
     limits = f"Most often at a limit: {binding}." if binding else "No design stands at a limit."
     return [text for text in (*(_against(run, r) for r in run.manifest["references"]), _common(run), _parts(run), limits) if text]

@@ -7,10 +7,11 @@ from typing import Any
 
 import jax
 
-from codesign.constraints import CONSTRAINTS
+from codesign.fields import quantities
+from codesign.metrics import Metrics
 from codesign.report.certificate import certificate_section
 from codesign.report.charts import breakdown_bars, free_names, parallel_coordinates, reference_value, step_name, tornado, with_unit
-from codesign.report.findings import designs_at, findings, limits_of, rounding_text, spread_rows
+from codesign.report.findings import findings, limit_counts, limit_texts, rounding_text, spread_rows
 from codesign.report.floorplan import floorplan_svg
 from codesign.report.package_drawing import package_drawing
 from codesign.report.rebuild import design_of
@@ -105,9 +106,14 @@ def _scatters(run: Run) -> str:
         margin = Margin(1 + eps, (first["sense"], other["sense"])) if eps else None
         cloud = _cloud(run, x, y)
         cards.append(f'<div class="card">{scatter(series, marks, labels, margin, cloud)}</div>')
-        names = [(s.name, s.colour) for s in series] + ([("random designs", "#cdd4da")] if cloud else [])
-        key = "".join(f'<span><i style="background:{colour}"></i>{html.escape(name)}</span>' for name, colour in names)
+        names = [(s.name, s.colour) for s in series] + ([("feasible random designs", "#cdd4da")] if cloud else [])
+        key = (f"<span>Colour: {html.escape(by.replace('_', ' '))}</span>" if by else "") + "".join(
+            f'<span><i style="background:{colour}"></i>{html.escape(name)}</span>' for name, colour in names
+        )
     return f'<div class="pair">{"".join(cards)}</div><p class="key">{key}</p>'
+
+
+EACH = "Each is another design, the best in this one objective alone; what it gives up in the others is in the table of designs below."
 
 
 def _tiles(run: Run) -> str:
@@ -118,10 +124,11 @@ def _tiles(run: Run) -> str:
         against = []
         for reference in run.manifest["references"]:
             theirs = reference_value(reference, aim["name"])
-            against.append(f"{html.escape(reference['name'])}: {_number(theirs)} {aim['unit']} ({theirs / value:.2f}x)")
+            gain = (theirs / value) ** aim["sense"]
+            against.append(f"{html.escape(reference['name'])}: {_number(theirs)} {aim['unit']} (this is {gain:.2f} times as good)")
         head = f"best {aim['label']} <span class='soft'>{design}</span><b>{_number(value)} {aim['unit']}</b>"
         tiles.append(f'<div class="card tile">{head}<span class="soft">{"<br>".join(against)}</span></div>')
-    return f'<div class="tiles">{"".join(tiles)}</div>'
+    return f'<div class="tiles">{"".join(tiles)}</div><p class="soft">{EACH}</p>'
 
 
 def _table(run: Run) -> str:
@@ -150,13 +157,11 @@ def _packages(run: Run) -> str:
 
 
 def _limits(run: Run) -> str:
-    """How many designs of the front stand at each limit (within one per cent of its bound)."""
-    rows = []
-    for limit in (CONSTRAINTS[name] for name in limits_of(run)):
-        at = designs_at(run, limit.name)
-        levers = html.escape(limit.levers)
-        rows.append((at, f"<tr><td>{limit.name}</td><td>{at} of {run.size}</td><td class='left'>{levers}</td></tr>"))
-    body = "".join(row for _, row in sorted(rows, key=lambda r: -r[0]))
+    """How many designs of the front stand at each limit."""
+    body = "".join(
+        f"<tr><td>{html.escape(name)}</td><td>{at} of {run.size}</td><td class='left'>{html.escape(levers)}</td></tr>"
+        for at, name, levers in limit_counts(run)
+    )
     head = "<tr><th>limit</th><th>designs at it</th><th class='left'>levers</th></tr>"
     return f"<div class='card scroll'><table>{head}{body}</table></div>"
 
@@ -168,12 +173,20 @@ def _conditions(run: Run) -> str:
         f"{m['designs']} designs shown of {m['found']} found; every one re-evaluated in float64 and within every limit.",
         f"{m['cells']:,} legal combinations of the discrete choices, {evaluations:,} evaluations, seed {m['seed']}.",
         f"Hypervolume {m['hypervolume']:.4f} of the normalised box; {rounding_text(run)}.",
-        html.escape(m["accuracy"][0].upper() + m["accuracy"][1:]) + ".",
         f"Study {m['study_hash'][:12]}, {m['created']}, " + ", ".join(f"{k} {v}" for k, v in m["versions"].items()) + ".",
         "Every constant with its source and range, and the unit of every column, is in <code>manifest.json</code>.",
     ]
-    note = f"<p>{html.escape(m['note'])}</p>" if m["note"] else ""
-    return note + "<ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>"
+    return "<ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>"
+
+
+def _caveats(run: Run) -> str:
+    """What a reader must know before the first figure: the study's note, how accurate its machine class is, what the objectives are."""
+    m, declared = run.manifest, quantities(Metrics)
+    aims = "; ".join(f"{aim['label']}: {declared[aim['name']].doc}" for aim in m["objectives"])
+    limits = "".join(f"; limit: {text}" for text in limit_texts(run))
+    texts = [m["note"], m["accuracy"][0].upper() + m["accuracy"][1:] + "."]
+    told = "".join(f"<p>{html.escape(text)}</p>" for text in texts if text)
+    return f"{told}<p class='soft'>{html.escape(aims + limits)}. Prices are public anchors or assumptions; manifest.json says which.</p>"
 
 
 def _section(title: str, text: str, body: str) -> str:
@@ -186,6 +199,10 @@ def _packaging_text(run: Run) -> str:
     return f"To scale, plainly arranged. Cost constants of the base: {constants}; the table has manufacturing cost and market price."
 
 
+CHOSEN = (
+    "Drag along an axis to keep the designs that pass through it. tp, pp, cp, ep, etp: ranks of tensor, pipeline, context and expert "
+    "parallelism and of tensor parallelism inside an expert."
+)
 RACE = "Share of the best hypervolume that any method found, over wall time with compilation; every method keeps all it evaluates."
 
 
@@ -196,23 +213,24 @@ def _card(name: str) -> str:
 def _sections(run: Run, first: str, uncertainty: dict[str, Any] | None, race: dict[str, Any] | None) -> list[str]:
     """Everything below the headline, in reading order."""
     front = (
-        "Each point is a design that no other design beats in all objectives. Hover to see what it is; "
-        "diamonds are published designs under the same accounting."
+        "Each point is a design that was found; no other design found is nowhere worse and somewhere better. Hover to see what it is. "
+        "Diamonds are the reference designs of the study, computed by this model and not measured."
     )
-    moves = "Exact derivatives of every objective to every constant, the largest first."
+    moves = "Exact elasticities, the largest: by how many per cent an objective changes per one per cent of a constant."
+    limits = "A design counts as at a limit when less than one per cent of the bound is left."
     return [
         _tiles(run),
         "<ul class='card short'>" + "".join(f"<li>{html.escape(text)}</li>" for text in findings(run)) + "</ul>",
         _section("The front", front, _scatters(run)),
         _section("How far from optimal it can be", "", certificate_section(run)),
         *([_section("How sure the front is", "", uncertainty_section(run, uncertainty))] if uncertainty else []),
-        _section("What the designs choose", "Drag along an axis to keep the designs that pass through it.", _card("parallel")),
+        _section("What the designs choose", CHOSEN, _card("parallel")),
         _section(f"Where the {step_name(run)} goes", "", _card("breakdown")),
         _section(f"Which constant moves the fastest design ({first})", moves, _card("tornado")),
         _section("The packages of the best designs", _packaging_text(run), _packages(run)),
-        _section("Limits the front leans on", "", _limits(run)),
+        _section("Limits the front leans on", limits, _limits(run)),
         _section("Designs along the front", "", _table(run)),
-        *([_section("Found sooner than by other optimisers", RACE, rivals_section(race))] if race else []),
+        *([_section("Time to the front, beside other optimisers", RACE, rivals_section(race))] if race else []),
         _section("Conditions", "", _conditions(run)),
     ]
 
@@ -222,6 +240,8 @@ def render(run: Run, uncertainty: dict[str, Any] | None = None, race: dict[str, 
     title, labels = html.escape(run.manifest["title"]), run.manifest["labels"]
     head = f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{title}</title><style>{STYLE}</style></head><body><main>"
     intro = f"<h1>{title}</h1><p class='soft'>{html.escape(labels['workload'])} on variations of: {html.escape(labels['system'])}</p>"
+    if run.size:
+        intro += _caveats(run)
     if run.manifest["status"] != "complete":
         intro += f"<p><b>The run was {html.escape(run.manifest['status'])}; the front may be incomplete.</b></p>"
     if not run.size:

@@ -34,6 +34,6 @@ def png_of(svg: str, scale: float = 2.0) -> bytes:
     try:
         import resvg_py
     except ImportError:
-        raise MissingExtra("PNG files need the library resvg-py: uv pip install 'codesign[png]'") from None
+        raise MissingExtra("PNG files need the library resvg-py: uv pip install -e '.[png]'") from None
     # the root carries the scale: the versions of the library differ in what their own zoom accepts
     return bytes(resvg_py.svg_to_bytes(svg_string=enlarged(svg, scale)))

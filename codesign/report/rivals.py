@@ -4,6 +4,7 @@ The figures come from `experiments/search_vs_peers.py --keep FILE.json`; `codesi
 --rivals FILE.json` puts those of the run's study into its folder.
 """
 
+import contextlib
 import html
 import json
 from pathlib import Path
@@ -39,10 +40,11 @@ def rivals_of(path: Path, run: Run) -> dict[str, Any]:
 
 
 def read_rivals(folder: Path, run: Run) -> dict[str, Any] | None:
-    """The race of the run's study that is kept in its folder, if there is one."""
-    path = folder / FILE
-    race = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-    return race if race and study_name(run) in race["studies"] else None
+    """The race of the run's study that is kept in its folder, if there is one that can be read."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        race = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        return {"studies": {study_name(run): race["studies"][study_name(run)]}}
+    return None
 
 
 def _seconds(value: float | None, limit: float) -> str:
@@ -59,5 +61,7 @@ def rivals_section(race: dict[str, Any]) -> str:
         times = "".join(f"<td>{_seconds(found['seconds_to'].get(share), study.get('limit', 0))}</td>" for share in shares)
         final = f"<td>{100 * found['final'][0] / study['best_known']:.3f} %</td>"
         rows.append(f"<tr><td>{html.escape(name)}</td>{times}{final}</tr>")
-    table = f"<table><tr><th>method, median over seeds</th>{head}<th>at the end</th></tr>{''.join(rows)}</table>"
+    seeds = max(found.get("seeds", 1) for found in study["methods"].values())
+    heads = f"<tr><th>method, median over {seeds} seeds</th>{head}<th>best hypervolume, share at the end</th></tr>"
+    table = f"<table>{heads}{''.join(rows)}</table>"
     return f"<div class='card scroll'>{table}</div><div class='card floorplan'>{plot(race)}</div>"

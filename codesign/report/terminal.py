@@ -11,7 +11,7 @@ from rich.table import Table
 from codesign.config.problems import shown_path
 from codesign.report.certificate import certificate_text
 from codesign.report.charts import free_names, reference_value, short_path, step_name, strongest, with_unit
-from codesign.report.findings import choice_text, designs_at, findings, limits_of, rounding_text, spread_rows
+from codesign.report.findings import choice_text, findings, limit_counts, rounding_text, spread_rows
 from codesign.report.run import FILES, Run
 from codesign.units import show, to_unit
 
@@ -88,13 +88,12 @@ def _sensitivities(run: Run, design: str) -> Table:
     found = run.manifest["sensitivities"][design]
     labels = {o["name"]: o["label"] for o in run.manifest["objectives"]}
     paths = strongest(found, 8)
-    rows = [[short_path(p), *(f"{v.get(p, 0.0):+.3f}" for v in found.values())] for p in paths]
+    rows = [[short_path(p), *(f"{v[p]:+.3f}" if p in v else "-" for v in found.values())] for p in paths]
     return table(f"What moves {design}: per cent per per cent of the constant", ["constant", *(labels[m] for m in found)], rows)
 
 
 def _active(run: Run) -> str:
-    counts = sorted(((designs_at(run, name), name) for name in limits_of(run)), reverse=True)
-    return ", ".join(f"{name} ({at} of {run.size})" for at, name in counts if at) or "none"
+    return ", ".join(f"{name} ({at} of {run.size})" for at, name, _ in limit_counts(run) if at) or "none"
 
 
 def print_run(run: Run, folder: Path, seconds: float, console: Console) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from codesign.pareto import nondominated, thin
 
 CAPACITY, FULL = 12000, 16000
-NEAR = 2000
+NEAR = 6000
 LOOKED_AT = 8
 
 
@@ -85,7 +85,10 @@ def deficits(objectives: np.ndarray, front: np.ndarray, scale: Scale) -> np.ndar
     points, goals = (((v - scale.low[:, None]) / scale.span[:, None]).astype(np.float32) for v in (objectives, front[:, looked_at]))
     lacks = np.full(points.shape[1], -np.inf, np.float32)
     for goal in goals.T:
-        np.maximum(lacks, (points - goal[:, None]).min(axis=0), out=lacks)
+        least = points[0] - goal[0]
+        for row, value in zip(points[1:], goal[1:], strict=True):
+            np.minimum(least, row - value, out=least)
+        np.maximum(lacks, least, out=lacks)
     return lacks.astype(float)
 
 

@@ -7,6 +7,7 @@ feasible and not dominated join the front by which all are judged from then on.
 
 import contextlib
 import multiprocessing
+import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -43,6 +44,7 @@ class Proof(NamedTuple):
     boxes: int
     open: int
     seconds: float
+    interrupted: bool
 
     @property
     def eps(self) -> float:
@@ -76,7 +78,7 @@ def _prove(
     problem: dict[str, Any], front: Archive, evaluate: Evaluate, seconds: float, workers: int, watch: Callable[[ProofProgress], None]
 ) -> Proof:
     start = time.perf_counter()
-    state, front_now = State(0, problem["cells"], np.inf), front
+    state, front_now, interrupted = State(0, problem["cells"], np.inf), front, True
     with contextlib.suppress(KeyboardInterrupt), _team(problem | {"front": front.objectives}, workers) as team:
         while state.open and time.perf_counter() - start < seconds:
             spent = time.perf_counter() - start
@@ -86,7 +88,8 @@ def _prove(
             # only now: what was handed out is judged, and an interrupt before this line leaves the state that held
             front_now, state = better, State(sum(s.boxes for s in states), sum(s.open for s in states), max(s.excess for s in states))
             watch(ProofProgress(factor(state.excess), state.boxes, state.open, time.perf_counter() - start))
-    return Proof(front_now, state.excess, state.boxes, state.open, time.perf_counter() - start)
+        interrupted = False
+    return Proof(front_now, state.excess, state.boxes, state.open, time.perf_counter() - start, interrupted)
 
 
 def _better(front: Archive, designs: Boxes, evaluate: Evaluate) -> Archive:
@@ -124,7 +127,8 @@ def _team(problem: dict[str, Any], workers: int) -> Iterator[Team]:
         for share in np.array_split(cells, workers):
             here, there = context.Pipe()
             member = context.Process(target=_serve, args=(there, problem, np.sort(share)), daemon=True)
-            member.start()
+            with _deaf():
+                member.start()
             there.close()  # so that a member that dies is noticed
             pipes.append(here)
             members.append(member)
@@ -142,6 +146,19 @@ def _team(problem: dict[str, Any], workers: int) -> Iterator[Team]:
         for member in members:
             member.terminate()
             member.join()
+
+
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """Whoever is started meanwhile hears no interrupt: members end when this process, which hears it a moment later, ends them."""
+    if not hasattr(signal, "pthread_sigmask"):  # a system without such masks
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _round(own: Branching, seconds: float, points: np.ndarray) -> tuple[State, Boxes]:

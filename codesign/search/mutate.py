@@ -16,6 +16,8 @@ NEIGHBOURHOOD = 30
 FROM_NEAR = 0.4
 MOST_MOVES = 4
 FREE_STEP = 0.002
+STRIDES = (1, 3, 9, 27)
+"""Steps to neighbours of a design that is not on the front: what would be may differ in more than the next value."""
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93))
 
 
@@ -117,10 +119,22 @@ def adjacent_count(cell: np.ndarray, space: Space) -> int:
     return 2 * space.dimension * len(cell) + sum(len(targets) for _, targets in _in_other_cells(cell, space))
 
 
+def _beside(designs: Archive, space: Space, strides: tuple[int, ...] = (1,)) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """What differs in one variable by some steps up or down."""
+    ways = [sign * stride for stride in strides for sign in (-1, 1)]
+    values = [_stepped(space, designs.x, designs.cell, row, way) for row in range(space.dimension) for way in ways]
+    return values, [designs.cell] * len(values)
+
+
+def beside(designs: Archive, space: Space) -> tuple[np.ndarray, np.ndarray]:
+    """The neighbours of designs in their own cells."""
+    values, cells = _beside(designs, space, STRIDES)
+    return distinct(np.concatenate(values, axis=1), np.concatenate(cells))
+
+
 def adjacent(designs: Archive, space: Space) -> tuple[np.ndarray, np.ndarray]:
     """Everything that differs in one thing: a variable by one step up or down, or a discrete choice by any number of steps."""
-    values = [_stepped(space, designs.x, designs.cell, row, sign) for row in range(space.dimension) for sign in (-1, 1)]
-    cells = [designs.cell] * len(values)
+    values, cells = _beside(designs, space)
     for legal, targets in _in_other_cells(designs.cell, space):
         values.append(space.snap(designs.x[:, legal], targets))
         cells.append(targets)

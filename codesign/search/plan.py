@@ -18,7 +18,7 @@ from codesign.search.stages import Stages
 from codesign.search.state import State, nothing_found, packed, population_of, scale_between, scale_of, scaled_volume, state_of, unpacked
 
 LITTLE, NOTHING = 1e-3, 2e-5
-IDLE, HOPELESS = 3, 8
+IDLE, HOPELESS = 4, 8
 
 
 class SearchPlan:

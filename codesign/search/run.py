@@ -39,8 +39,8 @@ Watch = Callable[[Progress], None]
 class Found:
     """The rounded archive, the best without rounding, and how it went.
 
-    `relaxed` is the archive itself when the search ended before it looked at points that are
-    not rounded.
+    `interrupted` by a user, `cut` by the time of its budget. `relaxed` is the archive itself when
+    the search ended before it looked at points that are not rounded.
     """
 
     archive: Archive
@@ -51,6 +51,7 @@ class Found:
     nearest_values: np.ndarray | None = None
     nearest_cell: int = 0
     interrupted: bool = False
+    cut: bool = False
     anchors: tuple[np.ndarray, np.ndarray] | None = None
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
 
@@ -119,11 +120,11 @@ class _Local:
             self.in_round = 0
             self.tell(stage, 0)
 
-    def found(self, interrupted: bool) -> Found:
+    def found(self, interrupted: bool = False, cut: bool = False) -> Found:
         """What there is now, with what the running round had."""
         found = found_of(self.state)
         unrounded = found.relaxed if found.relaxed is not found.archive else self.archive
-        return dataclasses.replace(found, archive=self.archive, relaxed=unrounded, interrupted=interrupted, seconds=self.seconds)
+        return dataclasses.replace(found, archive=self.archive, relaxed=unrounded, interrupted=interrupted, cut=cut, seconds=self.seconds)
 
 
 def search(model: Model, space: Space, budget: Budget, objectives: int, watch: Watch) -> Found:
@@ -132,7 +133,7 @@ def search(model: Model, space: Space, budget: Budget, objectives: int, watch: W
     try:
         local.run()
     except _TimeIsUp:
-        return local.found(interrupted=False)
+        return local.found(cut=True)
     except KeyboardInterrupt:
         return local.found(interrupted=True)
-    return local.found(interrupted=False)
+    return local.found()

@@ -165,6 +165,7 @@ def _difference(a: Value, b: Value, result: Value) -> Slopes:
     ratio = np.abs(smaller) / np.abs(swapped(pair(a.bounds)) if a.sign > 0 else pair(a.bounds))
     rest = 1.0 - ratio * np.array([[1 - 4 * UNIT], [1 + 4 * UNIT]])
     share = 1.0 / np.where(rest > 0, rest * np.array([[1 + 4 * UNIT], [1 - 4 * UNIT]]), 0.0)
+    share[0] = np.where(np.isnan(rest[0]), 1.0, share[0])  # what is not known may be nothing
     return _mixed(a, b, share * np.array([[1 - 4 * UNIT], [1 + 4 * UNIT]]), above_one=True)
 
 

@@ -10,7 +10,7 @@ from codesign.pareto import nondominated, thin
 from codesign.search.archive import CAPACITY, Archive, Population, deficits, empty_population, grown, merge, select
 from codesign.search.budget import Budget, Report
 from codesign.search.gradient import STEPS, descended, make_descent
-from codesign.search.mutate import adjacent, adjacent_count, children, distinct, fingerprints
+from codesign.search.mutate import STRIDES, adjacent, adjacent_count, beside, children, distinct, fingerprints
 from codesign.search.sample import CHUNK, Evaluation, ends, fixed_samples, make_batch_evaluation
 from codesign.search.space import Model, Space
 from codesign.search.state import State, packed, population_of, scale_between, scale_of, state_of, unpacked
@@ -91,12 +91,13 @@ class Stages:
         return state_of(population) | {"evaluations": np.array(count)}
 
     def polish_units(self, state: State) -> int:
-        """How many units the neighbours of what is new on the front fill."""
-        cell = _fresh(state).cell
-        return self._filled(adjacent_count(cell, self.space) * min(1.0, POLISHED / max(len(cell), 1)))
+        """How many units the neighbours of what is new on the front fill, and when cycles gain little of what is near it."""
+        cell, near = _fresh(state).cell, len(state["near.cell"]) if state["idle"] else 0
+        fresh = adjacent_count(cell, self.space) * min(1.0, POLISHED / max(len(cell), 1))
+        return self._filled(fresh + near * 2 * len(STRIDES) * self.space.dimension)
 
     def polish(self, state: State, unit: int) -> State:
-        """All neighbours of a share of the designs that are new on the front."""
+        """All neighbours of a share of the designs new on the front; when cycles gain little, also of those near it in their own cells."""
         population, fresh, count = population_of(state), _fresh(state), 0
         some = select(fresh, thin(fresh.objectives.T, POLISHED)) if fresh.size else fresh
         order = np.argsort(some.objectives[0], kind="stable")  # who are near each other share neighbours
@@ -104,6 +105,10 @@ class Stages:
         if len(share):
             x, cell = adjacent(select(some, share), self.space)
             population, count = self._judged(population, x, cell, state, "polish", 0), len(cell)
+        near = select(unpacked("near", state), np.arange(unit, len(state["near.cell"]) if state["idle"] else 0, self.polish_units(state)))
+        if near.size:
+            x, cell = beside(near, self.space)
+            population, count = self._judged(population, x, cell, state, "polish", count), count + len(cell)
         return state_of(population) | {"evaluations": np.array(count)}
 
     def _swept(self, state: State) -> tuple[np.ndarray, int]:
