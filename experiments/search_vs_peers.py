@@ -20,7 +20,7 @@ from search_summary import SHARES, Summary, bar_rows, figure_rows, study_summary
 
 from codesign.report.race import plot
 
-STUDIES = ("passage", "deepseek_v3_pod", "mixnet")
+STUDIES = ("passage", "deepseek_v3_pod", "serve_deepseek_v3", "mixnet")
 GROUPS = {"ours": set(OURS), "rivals": set(RIVALS), "all": set(METHODS)}
 
 

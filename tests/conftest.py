@@ -20,6 +20,15 @@ if SHARED not in os.environ:
 jax.config.update("jax_compilation_cache_dir", os.environ[SHARED])
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
+QUICKLY = "jax_disable_most_optimizations"
+"""Compiled in less time than tests spend in slower programs; a file that is about rounding says AS_USERS_COMPILE."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _compiled(request):
+    jax.config.update(QUICKLY, not getattr(request.module, "AS_USERS_COMPILE", False))
+
+
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"
 

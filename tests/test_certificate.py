@@ -21,6 +21,8 @@ from codesign.search.certify import prove
 from codesign.search.lattice import Lattice, Table
 from codesign.search.program import flatten
 
+AS_USERS_COMPILE = True
+
 LEAVES = {"p": np.array([0.0, 0.2]), "q": np.array([0.3, 0.0])}
 STEP, LOW, HIGH = 0.05, 0.1, 2.0
 TABLES = Table([np.array([1.0, 2.0, 4.0, 8.0, 16.0]), np.array([1.0, 3.0, 9.0])], np.array([0, 1]))

@@ -14,6 +14,8 @@ from codesign.search.interval import UNIT, sign_of
 from codesign.search.operation_bounds import RULES, ULPS, bounds_of
 from codesign.search.program import UnknownOperation, flatten, regrouped
 
+AS_USERS_COMPILE = True
+
 lax = jax.lax
 LONG = np.longdouble
 EXTENDED = pytest.mark.skipif(np.finfo(LONG).eps > 1e-18, reason="long double is no longer than float64 here")

@@ -6,6 +6,8 @@ import pytest
 from codesign.search.bound import Boxes
 from codesign.search.pool import Pool
 
+AS_USERS_COMPILE = True
+
 DIMENSION = 2
 
 

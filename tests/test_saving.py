@@ -5,7 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from codesign.performance.saving import always, apart
+from codesign.performance.saving import always, apart, traced_once
+
+AS_USERS_COMPILE = True
 
 X = jnp.linspace(0.5, 2.0, 64)
 
@@ -50,6 +52,26 @@ def test_a_unit_has_the_values_and_slopes_of_its_formula(transform):
     plain, unit = (jax.tree.leaves(transform(users(f))(X)) for f in (formula, apart(formula)))
     for a, b in zip(plain, unit, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-14)
+
+
+def test_what_is_traced_once_is_copied():
+    seen = []
+
+    @traced_once
+    def noted(x, y, narrow=1.0):
+        seen.append(narrow)
+        return x * narrow + jnp.sin(y) if narrow else y
+
+    def both(x):
+        return noted(x, x) + noted(x + 1, 2 * x) + noted(x, x, narrow=0.0)
+
+    expected = both(X)
+    assert seen == [1.0, 1.0, 0.0], "done, not written down"
+    seen.clear()
+    np.testing.assert_allclose(jax.jit(both)(X), expected, rtol=1e-14)
+    assert seen == [1.0, 0.0]
+    np.testing.assert_allclose(jax.vmap(jax.grad(both))(X), 2 + jnp.cos(X) + 2 * jnp.cos(2 * X) + 1, rtol=1e-14)
+    assert "jit" not in str(jax.make_jaxpr(both)(X))
 
 
 def test_units_stand_in_units_and_close_over_what_is_traced():

@@ -11,6 +11,8 @@ from codesign.search.interval import sign_of
 from codesign.search.program import UnknownOperation, flatten
 from codesign.search.slopes import FROZEN, RULES, Value, plain
 
+AS_USERS_COMPILE = True
+
 LANES, PAIRS = 24, 6
 WIDTHS = (1e-3, 0.1, 0.7, 2.5)
 
