@@ -366,7 +366,7 @@ def test_png_is_a_picture_of_the_right_size(scale):
 
 def test_png_without_its_library_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "resvg_py", None)
-    with pytest.raises(MissingExtra, match=r"uv pip install 'codesign\[png\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install -e '.\[png\]'"):
         png_of(floorplan_svg(CASES["bare"]))
 
 

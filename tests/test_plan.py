@@ -25,6 +25,7 @@ from codesign.search.run import found_of, search
 from codesign.search.sample import make_batch_evaluation
 from codesign.search.state import nothing_found, population_of
 
+AS_USERS_COMPILE = True
 BUDGET = Budget(seed=3, rounds=1, units=2, generations=1)
 JOB = Job("test_plan:none", b"", "toy", {"seed": "3"})
 ONE = Scale(np.zeros(2), np.ones(2))
