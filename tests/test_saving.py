@@ -57,7 +57,7 @@ def test_a_unit_has_the_values_and_slopes_of_its_formula(transform):
 def test_what_is_traced_once_is_copied():
     seen = []
 
-    @traced_once
+    @traced_once("narrow")
     def noted(x, y, narrow=1.0):
         seen.append(narrow)
         return x * narrow + jnp.sin(y) if narrow else y

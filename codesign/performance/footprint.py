@@ -106,7 +106,7 @@ def buffer_bytes(workload: Workload, mapping: Mapping, part: Share, load: Load) 
     return dispatch + gradients + load.head * part.tokens * model.vocabulary / mapping.tp * (precision.activation + 4 + loose)
 
 
-@traced_once
+@traced_once()
 def stage_footprint(workload: Workload, mapping: Mapping, part: Share, load: Load, count: Scalar) -> Footprint:
     """Resident bytes of one stage with `count` micro-batches in flight, by part."""
     precision, copies = workload.training.precision, 1 + mapping.schedule.bidirectional

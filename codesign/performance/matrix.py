@@ -74,7 +74,7 @@ def _work(time: Scalar, flops: Scalar, traffic: Scalar, narrow: Scalar | float, 
     return Work(time, (1 - eight - four) * flops, (eight + 0.5 * four) * flops, traffic)
 
 
-@traced_once
+@traced_once("narrow")
 def forward(gemm: Gemm, device: Engine, precision: Precision, narrow: float = 1.0) -> Work:
     """The forward product; operands in the format of the product, result in that of activations.
 
@@ -89,7 +89,7 @@ def forward(gemm: Gemm, device: Engine, precision: Precision, narrow: float = 1.
     return _work(time, 2 * elements * gemm.depth * gemm.columns, traffic + cast, narrow, precision)
 
 
-@traced_once
+@traced_once("narrow")
 def backward(gemm: Gemm, device: Engine, precision: Precision, narrow: float = 1.0) -> Work:
     """Gradients of input and weight: two products; weight gradients are read, summed and written."""
     entry = narrow * precision.operand + (1 - narrow) * precision.activation

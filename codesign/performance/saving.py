@@ -5,7 +5,6 @@ itself: constants of a study are known, its variables are not.
 """
 
 import functools
-import inspect
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -30,15 +29,22 @@ def _tracing() -> bool:
     return isinstance(jnp.zeros(()), jax.core.Tracer)
 
 
-def traced_once(function: Callable[P, R]) -> Callable[P, R]:
-    """`function`, whose operations are copied where it was traced before with arguments of equal shapes: a fifth of the time."""
-    once = jax.jit(function, inline=True, static_argnames=("narrow",) if "narrow" in inspect.signature(function).parameters else ())
+def traced_once(*known: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A function whose operations are copied where it was traced before with arguments of equal shapes.
 
-    @functools.wraps(function)
-    def called(*arguments: P.args, **named: P.kwargs) -> R:
-        return once(*arguments, **named) if _tracing() else function(*arguments, **named)
+    Arguments named in `known` are plain numbers that it branches on.
+    """
 
-    return called
+    def wrapped(function: Callable[P, R]) -> Callable[P, R]:
+        once = jax.jit(function, inline=True, static_argnames=known)
+
+        @functools.wraps(function)
+        def called(*arguments: P.args, **named: P.kwargs) -> R:
+            return once(*arguments, **named) if _tracing() else function(*arguments, **named)
+
+        return called
+
+    return wrapped
 
 
 def apart(function: Callable[P, R]) -> Callable[P, R]:
