@@ -1,5 +1,6 @@
 """Which single design is best at one aim within limits, which limits bind, and what does moving a limit buy?"""
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -75,9 +76,17 @@ def best(study: Study, aim: str, limits: dict[str, float], seed: int, watch: Cal
         answer = Answer(solve(study, seed, watch), make_exact_evaluation(study))
         if answer.front.found.interrupted:
             return answer
-        generator = np.random.default_rng(seed)
-        pool = polish(judge_of(answer.exact), study.space, designs_of(answer.front, answer.exact), GENERATIONS, generator)
+        try:
+            generator = np.random.default_rng(seed)
+            pool = polish(judge_of(answer.exact), study.space, designs_of(answer.front, answer.exact), GENERATIONS, generator)
+        except KeyboardInterrupt:
+            return interrupted(answer)
         return improved(answer, pool)
+
+
+def interrupted(answer: Answer) -> Answer:
+    """The answer, marked as what there was when a user stopped."""
+    return answer._replace(front=answer.front._replace(found=dataclasses.replace(answer.front.found, interrupted=True)))
 
 
 def judge_of(exact: Exact, slack: np.ndarray | float = 0.0) -> Judge:

@@ -22,6 +22,18 @@ DRAW = click.option("--draw", type=click.Path(path_type=Path), metavar="FILE", h
 SET = click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help=SETTING)
 SEED = click.option("--seed", type=click.IntRange(min=0), help="Seed of the search.")
 LIMIT = click.option("--limit", "limits", multiple=True, metavar="METRIC=BOUND", help='Keep a limit, such as time_to_train="10 day".')
+
+
+class _Positive(click.FloatRange):
+    """A number above zero that is finite."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number, or a message."""
+        number: float = super().convert(value, param, ctx)
+        return number if math.isfinite(number) else self.fail(f"{value} is not a finite number", param, ctx)
+
+
+POSITIVE = _Positive(min=0, min_open=True)
 COLOURS = click.Choice(["kind", "power", "temperature"])
 COLOUR = click.option("--colour", type=COLOURS, default="kind", show_default=True, help="What --draw colours blocks by.")
 PLACE = click.option("--place", is_flag=True, help="With --draw: place the blocks freely, wires short, instead of plainly.")
@@ -279,8 +291,8 @@ def target(
 
 @main.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--eps", type=click.FloatRange(min=0, min_open=True), default=5.0, show_default=True, help="Target in per cent.")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), default=120.0, show_default=True, help="Time for the proof.")
+@click.option("--eps", type=POSITIVE, default=5.0, show_default=True, help="Target in per cent.")
+@click.option("--seconds", type=POSITIVE, default=120.0, show_default=True, help="Time for the proof.")
 @JSON
 def certify(run: Path, eps: float, seconds: float, as_json: bool) -> None:
     """Prove how far from optimal the front of RUN can be at most.

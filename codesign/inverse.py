@@ -87,7 +87,7 @@ def reach(
         levels = locate(measure, low, high, GRID, TOLERANCE)
         if not np.isfinite(list(levels.values())).any():
             raise _barred(study, path, optima)
-        curve = tuple(_optimum(optima, constant, sense) for constant in sorted(levels))
+        curve = tuple(optimum_at(optima, constant, sense) for constant in sorted(levels))
         return Reached(study, path, target, threshold(levels), curve, flat_ends(levels))
 
 
@@ -111,10 +111,12 @@ def make_outcome(study: Study, path: str) -> Outcome:
     return outcome
 
 
-def _optimum(optima: Optima, constant: float, sense: int) -> Optimum:
+def optimum_at(optima: Optima, constant: float, sense: int) -> Optimum:
+    """The best design found at one constant, its value and slopes those of an aim that is better when smaller (1) or larger (-1)."""
     pool, level = optima.pools[constant], optima.levels(0.0)[constant]
     value = math.exp(sense * level) if math.isfinite(level) else math.nan
-    return Optimum(constant, value, optima.slopes(constant), pool.x[:, 0], int(pool.cell[0]))
+    slopes = Slopes(*(sense * slope for slope in optima.slopes(constant)))
+    return Optimum(constant, value, slopes, pool.x[:, 0], int(pool.cell[0]))
 
 
 def metrics_at(study: Study, path: str, optimum: Optimum) -> Metrics:
@@ -135,7 +137,7 @@ def choices(study: Study, optimum: Optimum) -> dict[str, str]:
 def _barred(study: Study, path: str, optima: Optima) -> Infeasible:
     """The limit that bars the least violating design of all values."""
     constant = min(optima.pools, key=lambda c: float(optima.pools[c].objectives[0, 0]))
-    nearest = _optimum(optima, constant, 1)
+    nearest = optimum_at(optima, constant, 1)
     return Infeasible(limit_records(metrics_at(study, path, nearest), study.file.limits)[0], choices(study, nearest))
 
 

@@ -3,8 +3,9 @@
 A design is proposed as values of the continuous variables, which the study's `snap` rounds, and
 as the place of every discrete choice in the study's list. It is judged by the study's model,
 compiled, in float32: by the same as in our own search. A combination of choices that is no cell
-of the study, or a design without finite objectives, has 1 as its last violation and FAR as
-every objective.
+of the study, or a design without finite objectives, has FAR as every objective, and as its last
+violation more than all limits together come to, so that whoever adds them up prefers a design
+that only breaks limits.
 """
 
 from collections.abc import Callable
@@ -78,6 +79,7 @@ def make_judge(study: Study, batch: int) -> Judge:
         objectives, violations = (np.concatenate([p[k] for p in parts], axis=1)[:, :count].astype(float) for k in (0, 1))
         missing = (cell < 0) | ~np.all(np.isfinite(objectives), axis=0)
         violations = np.where(missing, 0.0, np.nan_to_num(violations, nan=FAR, posinf=FAR, neginf=-FAR))
-        return Judged(x, cell, np.where(missing, FAR, objectives), np.concatenate([violations, missing[None]]))
+        last = missing[None] * (len(violations) + 1.0)
+        return Judged(x, cell, np.where(missing, FAR, objectives), np.concatenate([violations, last]))
 
     return judge

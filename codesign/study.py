@@ -23,6 +23,7 @@ from codesign.objectives import OBJECTIVES, log_objectives
 from codesign.pareto import hypervolume, nondominated, thin
 from codesign.search.archive import Archive
 from codesign.search.budget import Budget
+from codesign.search.polish import MISSED, polish, pooled, scores
 from codesign.search.run import Found, Progress, search
 from codesign.search.space import Lanes, Model, Space, cells_at, lanes, neighbours
 from codesign.units import show
@@ -31,6 +32,7 @@ from codesign.workload.training import Workload
 LEAN_STEPS = 8
 ROUNDED = 1e-12
 EXACTLY = 4096
+REPAIRING = 60
 """Designs per call of the exact evaluation: fronts are small, and a padded call costs its full size."""
 
 
@@ -239,7 +241,7 @@ def solve(study: Study, seed: int, watch: Callable[[Progress], None], finder: Fi
         text = f"{study.file.search['seconds']} s were over before a feasible design was found, which says nothing of the study: allow more"
         raise ConfigError([Problem("search.seconds", 0, "", text)])
     if not found.archive.size:
-        raise _infeasible(study, found, exact)
+        raise _infeasible(study, np.asarray(found.nearest_values)[:, None], found.nearest_cell, exact)
     return _exact_front(study, found, seed, exact)
 
 
@@ -263,13 +265,31 @@ def lean(study: Study, x: np.ndarray, cell: np.ndarray, exact: Exact) -> np.ndar
     return x
 
 
-def _exact_front(study: Study, found: Found, seed: int, exact: Exact) -> Front:
-    archive = found.archive
-    archive = archive._replace(x=lean(study, archive.x, archive.cell, exact))
+def _repaired(study: Study, archive: Archive, exact: Exact, seed: int) -> Archive:
+    """The best design at the first objective near designs that keep the limits in float32 alone."""
+
+    def judge(x: np.ndarray, cell: np.ndarray) -> np.ndarray:
+        _, objectives, broken = exact(x, cell)
+        return scores(objectives[0], broken)
+
+    pool = pooled([archive._replace(objectives=judge(archive.x, archive.cell)[None])])
+    pool = polish(judge, study.space, pool, REPAIRING, np.random.default_rng(seed))
+    if pool.objectives[0, 0] >= MISSED:
+        raise _infeasible(study, pool.x[:, :1], int(pool.cell[0]), exact)
+    return Archive(pool.x[:, :1], pool.cell[:1], exact(pool.x[:, :1], pool.cell[:1])[1])
+
+
+def _kept(archive: Archive, exact: Exact) -> tuple[Archive, np.ndarray]:
+    """The designs with exact objectives, and the rows of those that are feasible."""
     _, objectives, broken = exact(archive.x, archive.cell)
-    keep = np.flatnonzero(np.all(broken <= 0, axis=0) & np.all(np.isfinite(objectives), axis=0))
+    return archive._replace(objectives=objectives), np.flatnonzero(np.all(broken <= 0, axis=0) & np.all(np.isfinite(objectives), axis=0))
+
+
+def _exact_front(study: Study, found: Found, seed: int, exact: Exact) -> Front:
+    archive, keep = _kept(found.archive._replace(x=lean(study, found.archive.x, found.archive.cell, exact)), exact)
     if not len(keep):
-        raise _infeasible(study, found, exact)
+        archive, keep = _kept(_repaired(study, archive, exact, seed), exact)
+    objectives = archive.objectives
     keep = keep[nondominated(objectives[:, keep].T)]
     keep = keep[np.argsort(objectives[0, keep])]
     reference, low = _corner(found, objectives[:, keep])
@@ -323,10 +343,9 @@ def slack_share(record: Record) -> float:
     return (record.bound - record.demand) / max(abs(record.demand), abs(record.bound), 1e-300)
 
 
-def _infeasible(study: Study, found: Found, exact: Exact) -> Infeasible:
-    """The limit that bars the least violating sample, as a record."""
-    cell = found.nearest_cell
-    x = study.space.snap(np.asarray(found.nearest_values)[:, None], np.array([cell]))[:, 0]
+def _infeasible(study: Study, nearest: np.ndarray, cell: int, exact: Exact) -> Infeasible:
+    """The limit that bars the least violating design, values (d, 1), as a record."""
+    x = study.space.snap(nearest, np.array([cell]))[:, 0]
     metrics, _, _ = exact(x[:, None], np.array([cell]))
     one = jax.tree.map(lambda leaf: leaf[0], metrics)
     worst = limit_records(one, study.file.limits)[0]

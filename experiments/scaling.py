@@ -62,23 +62,35 @@ def alone(point: Point) -> Facts | None:
 
 
 def laws_of(found: dict[Point, Facts]) -> dict[str, Law]:
-    """The laws of the points with the fixed number of variables and no more workers than cores."""
-    here = [facts for point, facts in found.items() if point.variables == FIXED.variables and point.workers <= (os.cpu_count() or 1)]
+    """The laws of the points with the fixed number of variables and one process; what did not end in its time has no part in them."""
+    here = [facts for point, facts in found.items() if point.variables == FIXED.variables and not point.workers]
     kept: dict[str, list[tuple[float, float, float]]] = {name: [] for name in MOST}
     for facts in here:
-        at = (facts["cells"], max(facts["workers"], 1.0))
-        kept["reading"].append((at[0], 1.0, facts["reading"]))
-        kept["memory of reading"].append((at[0], 1.0, facts["memory_reading"]))
+        kept["reading"].append((facts["cells"], 1.0, facts["reading"]))
+        kept["memory of reading"].append((facts["cells"], 1.0, facts["memory_reading"]))
         if facts["search_ended"]:
-            kept["search"].append((*at, facts["search"]))
+            kept["search"].append((facts["cells"], 1.0, facts["search"]))
         if "proof_coarse" in facts:
-            kept["proof"].append((*at, facts["proof_coarse"]))
+            kept["proof"].append((facts["cells"], 1.0, facts["proof_coarse"]))
     return {name: law for name, some in kept.items() if (law := fitted(some, MOST[name])) is not None}
 
 
+def shared_rows(found: dict[Point, Facts]) -> list[Row]:
+    """How much sooner workers end the search and the proof than one of them does."""
+    teams = {point.workers: facts for point, facts in found.items() if point.workers}
+    if 1 not in teams:
+        return []
+    return [
+        Row(f"workers.{count}.{part}", f"{label(Point(FIXED.cells, FIXED.variables, count, 0.0))}: {part}, times as fast as one worker",
+            "x", None, teams[1][part] / facts[part])
+        for count, facts in teams.items() if count > 1 for part in ("search", "proof")
+    ]  # fmt: skip
+
+
 def sizes_of(found: dict[Point, Facts]) -> Sizes:
-    """What a round and a cell cost in the largest measured study."""
-    facts = max(found.values(), key=lambda f: (f["cells"], -f["workers"]))
+    """What a round and a cell cost in the largest measured study, if there is one of those whose search ended."""
+    ended = [facts for facts in found.values() if facts["search_ended"]]
+    facts = max(ended or found.values(), key=lambda f: (f["cells"], -f["workers"]))
     rate = facts["evaluations"] / facts["search"]
     per_cell = facts["job_bytes"] / facts["cells"]
     return Sizes(per_cell, facts["shard_bytes"], facts["rounds"], facts["combining"], rate, facts["rate"], facts["finishing"])
@@ -98,14 +110,16 @@ def table(found: dict[Point, Facts], console: Console) -> None:
 def assumptions(asked: argparse.Namespace) -> list[str]:
     """What the figures mean."""
     return [
-        f"{os.cpu_count()} cores, CPU; one for a process and for each worker; more workers than cores are shown and left out of the laws",
+        f"{os.cpu_count()} cores, CPU; one for a process and for each worker",
+        "laws are of one process; that a thousand workers share b evenly is assumed, and beside it stands what workers here gained",
         f"studies: the flagship with fewer or more choices and variables; {FIXED.cells} cells and {FIXED.variables} variables where fixed",
         f"search: rounds to the plan's own end, at most {asked.seconds:g} s after the first; compilation apart",
         f"near: until {NEAR:.1%} of its last hypervolume; finishing: the front made lean and exact",
         f"workers: dask's own; their first round starts and compiles them and is set apart; {BREADTH} units a mutation for all",
         f"proof: to {TARGET:.0%}, or at most {asked.seconds:g} s; coarse: to {COARSE:.0%}, whose law is that of the proof",
         "a search that ends soon may miss something: how much at most is eps; where nothing is bounded yet there is none",
-        f"extrapolations lie three decades beyond what is measured: they say what breaks first, no more; {LINK:.0e} B/s are assumed",
+        "what did not end in its time has no part in a law, so that a law may say too little of more cells than its points have",
+        f"extrapolations say what breaks first, no more; {LINK:.0e} B/s are assumed",
         "sending: the job with all its cells to one worker, who passes it on",
         "a look and a bound: one for every cell, at the speed of the largest study, as if that did not fall with more cells",
     ]
@@ -133,7 +147,7 @@ def main() -> int:
         if math.isfinite(facts.get(name, math.nan))
     ] if asked.json else []  # fmt: skip
     laws = laws_of(found)
-    rows += [row for name, law in laws.items() for row in law_rows(name, law)] + far_rows(laws, sizes_of(found))
+    rows += [row for name, law in laws.items() for row in law_rows(name, law)] + shared_rows(found) + far_rows(laws, sizes_of(found))
     claim = "Growth of search and proof with cells, variables and workers"
     return show(claim, rows, assumptions(asked), asked.json, lambda console: table(found, console))
 

@@ -2,7 +2,8 @@
 
     t = a + b cells^p / workers,   a, b >= 0,
 
-fitted to logarithms of times: the part that workers do not share, and the part that they do.
+fitted to logarithms of times of one process: the part that workers do not share, and the part that
+they are taken to share evenly.
 """
 
 from typing import NamedTuple
@@ -25,14 +26,19 @@ MOST = {"reading": 1.1, "memory of reading": 1.1, "search": 1.1, "proof": 2.0}
 """The largest exponent that is believed: reading and search sort at worst; of the proof less is known."""
 
 
+LEAST = ("a look at every cell", "a bound of every cell")
+"""What search and proof cannot do without: parts of them, and so no part of the sum."""
+
+
 class Law(NamedTuple):
-    """The coefficients, the largest error as a factor less one, and the number of points that made them."""
+    """The coefficients, the largest error as a factor less one, and the number of points that made them, with up to how many cells."""
 
     a: float
     b: float
     p: float
     error: float
     points: int
+    most_cells: float
 
     def at(self, cells: float, workers: float = 1.0) -> float:
         """The time, or the size, for so many cells and workers."""
@@ -69,14 +75,14 @@ def fitted(points: list[tuple[float, float, float]], most: float = 2.0) -> Law |
     ratio, exponent = np.unravel_index(np.argmin(costs), costs.shape)
     b, p = float(np.exp(level[ratio, exponent])), float(exponents[exponent])
     worst = float(np.expm1(np.abs(shifts[ratio, exponent] - level[ratio, exponent]).max()))
-    return Law(float(RATIOS[ratio]) * b, b / UNIT**p, p, worst, len(points))
+    return Law(float(RATIOS[ratio]) * b, b / UNIT**p, p, worst, len(points), float(cells.max()))
 
 
 def parts(laws: dict[str, Law], sizes: Sizes, cells: float, workers: float) -> dict[str, float]:
     """Seconds of each part of a run, by name; those without a law are left out.
 
     >>> sizes = Sizes(400.0, 1e6, 20.0, 1e-3, 1e6, 1e4, 3.0)
-    >>> parts({"reading": Law(0.0, 3e-5, 1.0, 0.0, 3)}, sizes, 1e9, 1000)["reading"]
+    >>> parts({"reading": Law(0.0, 3e-5, 1.0, 0.0, 3, 1e6)}, sizes, 1e9, 1000)["reading"]
     30000.0
     >>> round(parts({}, sizes, 1e9, 1000)["exchange of shards"], 6)
     20.0
@@ -96,7 +102,13 @@ def law_rows(name: str, law: Law) -> list[Row]:
     """The coefficients of a law and its largest error."""
     unit = "B" if "memory" in name else "s"
     return [
-        Row(f"law.{name}.a", f"{name}: a of a + b cells^p / workers ({law.points} points)", unit, None, law.a),
+        Row(
+            f"law.{name}.a",
+            f"{name}: a of a + b cells^p / workers ({law.points} points, up to {law.most_cells:.3g} cells)",
+            unit,
+            None,
+            law.a,
+        ),
         Row(f"law.{name}.b", f"{name}: b", unit, None, law.b),
         Row(f"law.{name}.p", f"{name}: p", "1", None, law.p),
         Row(f"law.{name}.error", f"{name}: largest error at a measured point, as a factor less one", "1", None, law.error),
@@ -104,13 +116,15 @@ def law_rows(name: str, law: Law) -> list[Row]:
 
 
 def far_rows(laws: dict[str, Law], sizes: Sizes) -> list[Row]:
-    """The extrapolation, the largest part first."""
+    """The extrapolation, the largest part first, with what search and proof cost at least beside it."""
     found = sorted(parts(laws, sizes, *FAR).items(), key=lambda pair: -pair[1])
     where = f"extrapolated to {FAR[0]:.0e} cells, {FAR[1]:.0f} workers"
-    rows = [Row(f"far.{name}", f"{where}: {name}", "s", None, seconds) for name, seconds in found]
+    decades = {name: f", {np.log10(FAR[0] / law.most_cells):.1f} decades beyond its points" for name, law in laws.items()}
+    notes = {**decades, **dict.fromkeys(LEAST, ", at the least and not in the sum")}
+    rows = [Row(f"far.{name}", f"{where}: {name}{notes.get(name, '')}", "s", None, seconds) for name, seconds in found]
     without = [name for name in SHARED if name not in laws]
     text = f"{where}: all of these; most: {found[0][0]}" + (f"; without {', '.join(without)}: too few points" if without else "")
-    rows.append(Row("far.all", text, "s", None, sum(seconds for _, seconds in found)))
+    rows.append(Row("far.all", text, "s", None, sum(seconds for name, seconds in found if name not in LEAST)))
     if "memory of reading" in laws:
         rows.append(
             Row("far.memory", f"{where}: memory of every process that has read", "GiB", None, laws["memory of reading"].at(FAR[0]) / 2**30)

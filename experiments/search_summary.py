@@ -9,7 +9,7 @@ from search_record import volume
 from search_runs import METHODS, RIVALS, Run, reached
 
 SHARES = ("0.95", "0.99", "0.999")
-CURVE, FASTER, REGRET, EQUAL = 120, 5.0, 1e-4, 1e-6
+CURVE, FASTER, REGRET, EQUAL = 120, 5.0, 1e-4, 1e-9
 Summary = dict[str, Any]
 
 

@@ -27,7 +27,7 @@ from codesign.search.lattice import Lattice
 from codesign.search.program import UnknownOperation
 from codesign.search.run import Found
 from codesign.search.space import Space, neighbours
-from codesign.study import Study, Volumes, at_least, front_of, slack_share
+from codesign.study import Infeasible, Study, Volumes, at_least, front_of, slack_share, solve
 
 LOW, HIGH = np.array([0.1]), np.array([100.0])
 KINDS = np.array([0.0, 1.0])
@@ -49,7 +49,7 @@ def toy_study(step=0.0):
     size = Free("size", "size", "1", low=0.1, high=100.0, step=step)
     file = StudyFile(
         "toy", "", ("capital_cost", "time_to_train"), (kind,),
-        (size,), {"capital_cost": 1e6}, (), {"certificate_seconds": 5, "certificate_percent": 5},
+        (size,), {"capital_cost": 1e6}, (), {"certificate_seconds": 5, "certificate_percent": 5, "front": 10},
     )  # fmt: skip
     space = Space(LOW, HIGH, {"kind": KINDS}, neighbours(KINDS[:, None]), Lattice(LOW, HIGH, np.array([step]), {}))
     return Study(file, None, None, {"kind": KINDS}, space)
@@ -153,6 +153,55 @@ def test_what_a_proof_finds_is_taken_only_when_it_is_better_and_feasible():
     assert better.value == pytest.approx(3.75, rel=0.3)
     assert better.value < 4.5
     assert np.all(judge_of(found.exact)(np.array([[2.0], [1.9]]).T, np.array([1, 1])) < [10.0, np.inf])
+
+
+ALMOST = Archive(np.array([[1.999999]]), np.array([1]), np.zeros((1, 1)))
+"""A design that rounding of the search lets pass a limit of two seconds."""
+
+
+def test_a_design_that_float32_alone_allows_is_mended():
+    study = single(toy_study(), "capital_cost", {"time_to_train": 2.0})
+    front = solve(study, 3, lambda progress: None, lambda *_: Found(ALMOST, ALMOST), exact_of(study))
+    assert front.size == 1
+    assert front.metrics.capital_cost[0] == pytest.approx(3.0, rel=1e-5)
+    assert np.all(front.violations <= 0)
+
+
+def test_where_nothing_can_be_mended_the_limit_is_told(monkeypatch):
+    monkeypatch.setattr(codesign.study, "records", lambda metrics: [])
+    study = single(toy_study(), "capital_cost", {"time_to_train": 0.03})
+    with pytest.raises(Infeasible) as told:
+        solve(study, 3, lambda progress: None, lambda *_: Found(ALMOST, ALMOST), exact_of(study))
+    assert told.value.record.name == "limit on time_to_train"
+    assert told.value.record.gap == pytest.approx(0.01, rel=0.1)
+
+
+@pytest.mark.usefixtures("poor_search")
+def test_a_limit_with_room_does_not_bind_though_a_tighter_one_would_cost(stubbed, tmp_path, capsys):
+    """Steps of 0.5 give 2.0 s to a limit of 2.1 s: nothing is gained by loosening it to 2.3 s, something lost by tightening it."""
+    stubbed(PROOFS["proved"])
+    study = small_run.written(tmp_path, small_run.SMALL)
+    assert answer_command.run_answer(study, {"--min": "capital_cost"}, ("time_to_train=2.1 s",), (), 2, True) == 0
+    found = small_run.strict_json(capsys.readouterr().out)
+    assert "limit on time_to_train" not in {limit["name"] for limit in found["limits"] if limit["binds"]}
+    (price,) = (price for price in found["prices"] if price["limit"] == "time_to_train")
+    assert price["looser"] == pytest.approx(found["value"])
+    assert price["tighter"] > 1.1 * found["value"]
+
+
+@pytest.mark.parametrize("stage", ["polish", "prices"])
+def test_an_interrupt_keeps_the_answer_that_there_is(stage, stubbed, monkeypatch, tmp_path, capsys):
+    stubbed(PROOFS["proved"])
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(*((single_answers, "polish", stop) if stage == "polish" else (answer_command, "priced", stop)))
+    study = small_run.written(tmp_path, small_run.SMALL)
+    code = answer_command.run_answer(study, {"--min": "capital_cost"}, ("time_to_train=1.9 s",), (), 2, True)
+    found = small_run.strict_json(capsys.readouterr().out)
+    assert (code, found["interrupted"], found["prices"]) == (130, True, [])
+    assert found["value"] >= 3.75
 
 
 def test_limits_of_the_question_replace_those_of_the_study():

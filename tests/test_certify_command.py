@@ -8,7 +8,7 @@ from small_run import SMALL, invoke, small_run, told, written
 
 from codesign.report.band import band
 from codesign.report.certificate import certificate_section, certificate_text
-from codesign.report.folder import read_run
+from codesign.report.folder import read_run, write_run
 from codesign.search.program import UnknownOperation
 
 OURS = {"seconds_to": {"0.95": 0.1, "0.99": 0.2, "0.999": 0.5}, "final": [1.0, 1.0, 1.0], "curve": [[0.1, 0.9, 0.9, 1.0]]}
@@ -97,6 +97,23 @@ def test_a_changed_study_and_a_missing_run_are_told(folder, tmp_path):
         assert result.exit_code == 2
         assert "not the study" in result.stderr
     assert invoke("certify", tmp_path / "nothing").exit_code == 2
+
+
+def test_a_run_of_another_version_of_the_model_is_told(folder):
+    run = read_run(folder)
+    dearer = [cost * (1 + 1e-6) for cost in run.columns["capital_cost"]]
+    write_run(run._replace(columns=run.columns | {"capital_cost": dearer}), folder)
+    result = invoke("certify", folder)
+    assert result.exit_code == 2
+    assert "other values in this version" in result.stderr
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "0", "-1"])
+@pytest.mark.parametrize("option", ["--eps", "--seconds"])
+def test_an_option_that_is_no_positive_number_is_told(option, number, tmp_path):
+    result = invoke("certify", tmp_path, option, number)
+    assert result.exit_code == 2
+    assert option in result.stderr
 
 
 def test_the_page_shows_the_race_of_its_own_study(folder, tmp_path):

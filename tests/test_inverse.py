@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from codesign.commands.target import finding, flat_texts
-from codesign.inverse import Optimum, Reached, shortfall
+from codesign.inverse import Optimum, Reached, optimum_at, shortfall
 from codesign.search.envelope import Slopes, multipliers, slopes
 from codesign.search.lattice import Lattice
 from codesign.search.optima import Optima
@@ -135,6 +135,17 @@ def test_flat_ends(values, expected):
     assert flat_ends(dict(zip([1.0, 2.0, 4.0, 8.0], values, strict=True))) == expected
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_an_optimum_between_two_constants_of_the_grid_is_looked_for(sign):
+    """The target is reached (or missed) near 0.7 alone, between the third and the fourth of seven constants."""
+    levels = locate(measured(lambda c: sign * (math.log(c / 0.7) ** 2 - 0.05)), 0.1, 9.0, 7, 0.005)
+    assert threshold(levels).crossings == 2
+
+
+def test_where_nothing_moves_nothing_more_is_tried():
+    assert len(locate(measured(lambda c: 0.5), 0.1, 9.0, 7, 0.005)) == 7
+
+
 def test_a_look_stays_inside_its_bracket():
     for left in range(1, 12):
         for at_a, at_b in ((-1.0, 1e-9), (1e-9, -1.0), (-1e-6, 5.0), (-math.inf, 1.0)):
@@ -152,6 +163,14 @@ def test_slopes_follow_from_the_optimum_alone(curve):
     found, constants = curve
     expected = np.where(constants < 2.25, 0.5, 0.0)
     np.testing.assert_allclose([found.slopes(c).free for c in constants], expected, atol=1e-3)
+
+
+def test_the_slope_of_an_aim_that_is_better_when_larger_is_that_of_the_aim(curve):
+    """The toy is 1 / aim there: where it grows by half a per cent per per cent, the aim falls."""
+    found, constants = curve
+    least, most = (optimum_at(found, constants[1], sense) for sense in (1, -1))
+    assert (least.slopes.free, most.slopes.free) == pytest.approx((0.5, -0.5), abs=1e-3)
+    assert most.value == pytest.approx(1 / least.value)
 
 
 @pytest.mark.parametrize("constant", [0.1, 0.5, 1.0])
@@ -209,8 +228,9 @@ def reached_of(levels, target=5.0):
         ({1.0: -0.2, 2.0: -0.1, 3.0: 0.1}, "needs at most 2 m (at 3 m it is 5.5259 M$)", 0),
         ({1.0: 0.2, 2.0: 0.1, 3.0: -0.1}, "needs at least 3 m (at 2 m it is 5.5259 M$)", 0),
         ({1.0: 0.2, 2.0: -0.1, 3.0: 0.1}, "needs at least 2 m (at 1 m it is 6.107 M$); it is crossed 2 times", 0),
-        ({1.0: 0.3, 2.0: 0.1, 3.0: 0.1}, "is out of reach between these bounds: the best is 5.5259 M$, at 2 m", 1),
-        ({1.0: -0.1, 2.0: -0.1, 3.0: -0.1}, "is reached at every value between these bounds", 1),
+        ({1.0: 0.3, 2.0: 0.1, 3.0: 0.1}, "is out of reach at all 3 values tried between these bounds: the best is 5.5259 M$, at 2 m", 1),
+        ({1.0: -0.1, 2.0: -0.1, 3.0: -0.1}, "is reached at all 3 values tried between these bounds", 1),
+        ({1.0: 0.1, 2.0: 0.1, 3.0: -0.1, 4.0: -0.1}, "needs at least 3 m (at 2 m it is 5.5259 M$)", 2),
     ],
 )
 def test_the_finding_in_words(levels, sentence, flat):

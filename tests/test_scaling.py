@@ -55,7 +55,7 @@ def test_there_is_no_law_of_too_few_points(measured):
 
 def test_parts_are_shared_where_workers_share():
     sizes = Sizes(400.0, 1e6, 20.0, 1e-3, 1e6, 1e4, 3.0)
-    laws = {"reading": Law(1.0, 3e-5, 1.0, 0.1, 5), "proof": Law(2.0, 1e-3, 1.0, 0.1, 5)}
+    laws = {"reading": Law(1.0, 3e-5, 1.0, 0.1, 5, 1e6), "proof": Law(2.0, 1e-3, 1.0, 0.1, 5, 1e5)}
     one, many = (parts(laws, sizes, 1e6, workers) for workers in (1, 100))
     assert one["reading"] == many["reading"]
     assert one["proof"] - 2 == pytest.approx(100 * (many["proof"] - 2))

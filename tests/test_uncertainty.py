@@ -201,7 +201,7 @@ def test_plain_data_is_json_and_the_page_takes_any_text():
     for name, figure in uncertainty_figures(run, data).items():
         plotly.graph_objects.Figure(figure)
         assert f"id='{name}'" in section
-    assert percent(-0.01) == "0 %"
+    assert percent(-0.01) == "-1 %"
 
 
 def test_a_draw_that_gives_no_number_is_null():

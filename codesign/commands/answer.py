@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from codesign.answer import BINDING, STEP, Answer, best, binds, improved, priced
+from codesign.answer import BINDING, STEP, Answer, best, binds, improved, interrupted, priced
 from codesign.cells import NoLegalMapping
 from codesign.certificate import certify
 from codesign.cli import INFEASIBLE, INTERRUPTED, emit, say
@@ -33,8 +33,8 @@ from codesign.study import Infeasible, Interrupted, Study, designs_of, label_of,
 from codesign.units import UnitError, show
 
 SHOWN_LIMITS = 6
-FREE = 1e-4
-"""A limit with a larger price binds too: steps of what can be built may leave more of it than BINDING."""
+FREE = 1e-5
+"""A limit binds too when the answer gains a larger share from loosening it: steps of what can be built may leave more than BINDING."""
 PERCENT = 0.5
 """One aim is proved faster than several: to this, or to what the study asks for where that is less."""
 
@@ -134,7 +134,7 @@ def run_answer(
         if not answer.front.found.interrupted:
             answer, facts = _certified(answer)
             if not (facts or {}).get("interrupted"):
-                answer = priced(answer, chosen)
+                answer = _priced(answer, chosen)
     except Interrupted:
         raise KeyboardInterrupt from None
     except (NoLegalMapping, Infeasible) as error:
@@ -142,6 +142,14 @@ def run_answer(
     data = answer_data(answer, study, facts) | {"seed": chosen, "seconds": time.perf_counter() - start}
     emit(data) if as_json else _print(answer, data)
     return INTERRUPTED if data["interrupted"] else 0
+
+
+def _priced(answer: Answer, seed: int) -> Answer:
+    """The answer with prices; as it is where a user stops them."""
+    try:
+        return priced(answer, seed)
+    except KeyboardInterrupt:
+        return interrupted(answer)
 
 
 def _certified(answer: Answer) -> tuple[Answer, dict[str, Any] | None]:
@@ -166,7 +174,7 @@ def answer_data(answer: Answer, study: Study, facts: dict[str, Any] | None) -> d
     design = {f.name: label_of(f, front.columns[f.path][0]) for f in file.discrete}
     design |= {f.name: show(front.values[f.path][0], f.unit) for f in file.continuous}
     records = limit_records(metrics, file.limits)
-    moving = {f"limit on {price.limit}" for price in answer.prices if abs(price.elasticity) > FREE}
+    moving = {f"limit on {price.limit}" for price in answer.prices if abs(math.log(price.looser / answer.value)) > FREE}
     return {
         "title": file.title, "aim": answer.aim, "unit": units[answer.aim].unit, "value": answer.value, "design": design,
         "objectives": {name: float(getattr(metrics, name)) for name in study.file.objectives},
@@ -196,7 +204,7 @@ def _print(answer: Answer, data: dict[str, Any]) -> None:
     out.print(f"{label}: {show(answer.value, unit)}", f"  {chosen}", "", sep="\n")
     own = [record for record in data["limits"] if record["name"].startswith("limit on ")]
     near = [record for record in data["limits"] if record not in own][:SHOWN_LIMITS]
-    title = f"Limits (one binds when less than {100 * BINDING:.0f} % is left or when moving it moves the answer)"
+    title = f"Limits (one binds when less than {100 * BINDING:.0f} % is left or when loosening it betters the answer)"
     out.print(table(title, ["limit", "need", "bound", "left", ""], limit_rows(own + near)), "")
     if answer.prices:
         heads = ["limit", "bound", f"{label} with it {100 * (STEP - 1):.0f} % looser", "tighter", "% per % of the bound"]

@@ -28,6 +28,8 @@ from codesign.units import unit_factor
 FEW_CELLS = 2000
 """Below as many cells one process is faster than starting several."""
 HEARTBEAT = 4.0
+SAME = 1e-9
+"""Logarithms of one model that differ by more are not of one version of it."""
 
 
 def workers_for(study: Study) -> int:
@@ -77,8 +79,15 @@ def _study_of(run: Run, folder: Path) -> tuple[Study, Point]:
     return study, point
 
 
-def _front(run: Run, study: Study) -> Front:
-    """The designs of a run, evaluated again."""
+def _as_kept(run: Run, objectives: np.ndarray, broken: np.ndarray) -> bool:
+    """Are all designs feasible, with the log objectives that the run has of them?"""
+    aims = run.manifest["objectives"]
+    kept = [aim["sense"] * np.log(np.array(run.columns[aim["name"]]) * unit_factor(aim["unit"])[0]) for aim in aims]
+    return bool(np.all(broken <= SAME) and np.allclose(objectives, kept, rtol=0, atol=SAME))
+
+
+def _front(run: Run, study: Study, folder: Path) -> Front:
+    """The designs of a run, evaluated again; `ConfigError` when that gives something else."""
     file = study.file
     columns = {free.path: np.array([_choice(free, shown) for shown in run.columns[free.name]]) for free in file.discrete}
     x = np.stack([np.array(run.columns[free.name]) * unit_factor(free.unit)[0] for free in file.continuous])
@@ -86,7 +95,10 @@ def _front(run: Run, study: Study) -> Front:
     x = study.space.snap(x, cell)
     with jax.enable_x64(True):
         exact = make_exact_evaluation(study)
-        designs = Archive(x, cell, exact(x, cell)[1])
+        _, objectives, broken = exact(x, cell)
+        if not _as_kept(run, objectives, broken):
+            raise ConfigError([Problem(shown_path(folder), 0, "", "its designs have other values in this version: solve the study again")])
+        designs = Archive(x, cell, objectives)
         return front_of(study, designs, exact, Found(designs, designs), Volumes(0.0, 0.0, 0.0), run.manifest["seed"])
 
 
@@ -119,7 +131,7 @@ def run_certify(folder: Path, percent: float, seconds: float, as_json: bool) -> 
     with locked(folder, ""):
         run = read_run(folder)
         study, point = _study_of(run, folder)
-        front = _front(run, study)
+        front = _front(run, study, folder)
         better, facts = proved_front(front, percent, seconds)
         if "unavailable" in facts:
             raise ConfigError([Problem(run.manifest["source"]["path"], 0, "", f"no certificate can be had: {facts['unavailable']}")])
@@ -127,6 +139,8 @@ def run_certify(folder: Path, percent: float, seconds: float, as_json: bool) -> 
         if old and closer(old, facts):
             say(f"the proof of before says more than this one ({proof_text(facts, len(study.file.objectives))}) and is kept")
             facts = old
+        if better is not front:
+            say(f"{facts['designs']} designs are on the front now, {front.size} were before; all have new ids")
         run = rerun(run, study, point, better if better is not front else None, {"certificate": facts})
         write_run(run, folder)
     text = certificate_text(run)

@@ -142,9 +142,10 @@ def finding(reached: Reached, unit: str) -> str:
     target = f"{aim} of {_value(reached.aim, reached.target)}"
     if at.reached is None and at.missed is not None:
         best = _value(reached.aim, reached.at(at.missed).value)
-        return f"{target} is out of reach between these bounds: the best is {best}, at {show(at.missed, unit)}"
+        tried = f"out of reach at all {len(reached.curve)} values tried between these bounds"
+        return f"{target} is {tried}: the best is {best}, at {show(at.missed, unit)}"
     if at.missed is None:
-        return f"{target} is reached at every value between these bounds"
+        return f"{target} is reached at all {len(reached.curve)} values tried between these bounds"
     assert at.reached is not None, "a target that is neither reached nor missed"
     side = "at most" if at.reached < at.missed else "at least"
     other = _value(reached.aim, reached.at(at.missed).value)
@@ -154,7 +155,8 @@ def finding(reached: Reached, unit: str) -> str:
 
 def flat_texts(reached: Reached, unit: str) -> list[str]:
     """Where the constant does not matter any more, in sentences."""
-    if all(end is not None for end in reached.flat):
+    up_to, since = reached.flat
+    if up_to is not None and since is not None and up_to >= since:
         return ["The constant does not matter between these bounds: the curve is flat."]
     words = zip(("up to", "from"), reached.flat, strict=True)
     return [f"The constant does not matter {word} {show(end, unit)}: the curve is flat there." for word, end in words if end is not None]

@@ -12,7 +12,7 @@ from codesign.report.findings import spread_rows
 from codesign.report.folder import check_writable, read_run, rewrite_page
 from codesign.report.run import Run
 from codesign.report.terminal import console, table
-from codesign.report.uncertainty import SHOWN, STAYING, labels_of, limits_text, percent, range_text
+from codesign.report.uncertainty import SHOWN, STAYING, labels_of, limits_text, percent, range_text, sampling_text
 from codesign.report.uncertainty_file import write_uncertainty
 from codesign.uncertainty.data import as_data, summary
 from codesign.uncertainty.front import uncertainty_of
@@ -60,7 +60,8 @@ def run_uncertainty(folder: Path, draws: int, seed: int, as_json: bool) -> None:
 def _print(run: Run, data: dict[str, Any], end: str) -> None:
     out, aims = console(), run.manifest["objectives"]
     out.print(run.manifest["title"], style="bold")
-    out.print(f"{data['varied']} constants with a range drawn {data['draws']} times, {data['unvaried']} without one left as they are", "")
+    out.print(f"{data['varied']} constants with a range drawn {data['draws']} times, {data['unvaried']} without one left as they are")
+    out.print(f"Bands are over all draws, feasible or not; {sampling_text(data)}", "")
     heads = ["design", *(with_unit(f"{a['label']} 5/50/95 %", a["unit"]) for a in aims), "feasible", "on the front"]
     rows = []
     for design in (data["designs"][i] for i in spread_rows(run, 5)):
@@ -72,6 +73,6 @@ def _print(run: Run, data: dict[str, Any], end: str) -> None:
     for label, constant in zip(labels_of(constants), constants, strict=True):
         falls = [percent(constant["known"][a["name"]]) for a in aims]
         rows.append([label, range_text(constant), constant["source"], *falls, percent(constant["staying"])])
-    out.print(table("What to measure next: how much of the variance goes when a constant is known", heads, rows), "")
+    out.print(table("What to measure next: how much of the variance goes when a constant is held at its default", heads, rows), "")
     explained = ", ".join(f"{a['label']} {percent(data['objectives'][a['name']]['explained'])}" for a in aims)
     out.print(f"Limits exceeded most: {limits_text(data)}", f"Explained to first order by exact derivatives: {explained}", end, sep="\n")

@@ -48,12 +48,21 @@ def range_text(constant: dict[str, Any]) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share as text.
+    """A share as text; a variance that grows is a negative one.
 
-    >>> percent(0.254), percent(None)
-    ('25 %', '-')
+    >>> percent(0.254), percent(-0.03), percent(-0.001), percent(None)
+    ('25 %', '-3 %', '0 %', '-')
     """
-    return "-" if share is None else f"{100 * max(share, 0.0):.0f} %"
+    return "-" if share is None else f"{100 * share + 0.0:.0f} %".replace("-0 %", "0 %")
+
+
+def sampling_text(data: dict[str, Any]) -> str:
+    """How far a chance may be off because draws are few: one standard error of an even chance.
+
+    >>> sampling_text({"draws": 400})
+    'chances are sure to within 2.5 points (one standard error)'
+    """
+    return f"chances are sure to within {50 / data['draws'] ** 0.5:.1f} points (one standard error)"
 
 
 def limits_text(data: dict[str, Any]) -> str:
@@ -132,7 +141,7 @@ def _constants(run: Run, data: dict[str, Any]) -> str:
     """Range and source of the constants that matter most, their share by derivative, and by how much the variance falls."""
     aims = run.manifest["objectives"]
     head = ["constant", "low / default / high", "source"]
-    head += [f"{aim['label']}: share, if known" for aim in aims] + [STAYING]
+    head += [f"{aim['label']}: share, fall if held" for aim in aims] + [STAYING]
     rows, constants = [], data["constants"][:SHOWN]
     for label, constant in zip(labels_of(constants), constants, strict=True):
         pairs = [(percent(constant["first_order"][aim["name"]]), percent(constant["known"][aim["name"]])) for aim in aims]
@@ -149,12 +158,14 @@ def uncertainty_section(run: Run, data: dict[str, Any]) -> str:
     intro = (
         f"{data['varied']} constants with a range are drawn together, {data['draws']} times, the same for all designs "
         f"({data['distribution']}); {data['unvaried']} without one stay as they are. Colour: the chance that a design keeps every limit "
-        "and no other design of the front that does is better in everything. "
+        "and no other design of the front that does is better in everything; "
+        f"{sampling_text(data)}. Bands are over all draws, those in which a limit is exceeded too. "
         f"Limits exceeded most, in how many of all draws: {limits_text(data)}."
     )
     moves = (
-        "By how much the variance of an objective falls when a constant is known, and how much of the difference between staying on "
-        "the front and leaving it the constant explains alone. Shares are from exact derivatives; to first order all constants together "
+        "By how much the variance of an objective falls when a constant is held at its default, and how much of the difference between "
+        "staying on the front and leaving it the constant explains alone. Shares are from exact derivatives; to first order all "
+        "constants together "
         f"explain {explained} of the variance drawn (mean of {len(data['examined'])} designs)."
     )
     text = [f"<p class='soft'>{html.escape(words)}</p>" for words in (intro, moves)]

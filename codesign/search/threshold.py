@@ -16,7 +16,7 @@ import numpy as np
 Levels = dict[float, float]
 """Excess by constant."""
 
-FLAT = 1e-3
+FLAT, LOOKS = 1e-3, 4
 
 
 class Threshold(NamedTuple):
@@ -64,11 +64,18 @@ def between(a: float, b: float, at_a: float, at_b: float, left: int, tolerance: 
 def locate(measure: Callable[[float], Levels], low: float, high: float, grid: int, tolerance: float) -> Levels:
     """Excesses at `grid` constants from low to high, then at others until the crossing lies within a ratio 1 + tolerance.
 
-    `measure` adds one constant and returns all that is known by then.
+    Where the grid shows no crossing, at most LOOKS constants beside the one that comes nearest to the
+    target are tried: the optimum may be best between two of the grid. `measure` adds one
+    constant and returns all that is known by then.
     """
     levels: Levels = {}
     for constant in np.geomspace(low, high, grid):
         levels = measure(float(constant))
+    for _ in range(LOOKS):
+        beside = _beside_the_nearest(levels)
+        if threshold(levels).crossings or beside is None:
+            break
+        levels = measure(beside)
     left = 2 + math.ceil(max(math.log2(math.log(high / low) / (grid - 1) / tolerance), 0.0))
     while left and (found := threshold(levels)).crossings and found.reached and found.missed:
         a, b = sorted((found.reached, found.missed))
@@ -77,6 +84,17 @@ def locate(measure: Callable[[float], Levels], low: float, high: float, grid: in
         levels = measure(math.exp(between(math.log(a), math.log(b), levels[a], levels[b], left, tolerance)))
         left -= 1
     return levels
+
+
+def _beside_the_nearest(levels: Levels) -> float | None:
+    """The middle of the wider gap beside the constant whose excess is nearest to 0; None where no excess differs there."""
+    constants = sorted(levels)
+    place = min(range(len(constants)), key=lambda i: abs(levels[constants[i]]))
+    gaps = [pair for pair in itertools.pairwise(constants[max(place - 1, 0) : place + 2]) if levels[pair[0]] != levels[pair[1]]]
+    if not gaps:
+        return None
+    low, high = max(gaps, key=lambda pair: pair[1] / pair[0])
+    return math.sqrt(low * high)
 
 
 def flat_ends(levels: Levels) -> tuple[float | None, float | None]:

@@ -6,6 +6,7 @@ says. A constant whose low is zero or negative is spread evenly in its value ins
 without a range stays at the default. Constants are independent of one another.
 """
 
+import contextlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -46,6 +47,11 @@ def _scaled(constant: Constant) -> np.ndarray:
     return np.log(numbers) if constant.in_logs else numbers
 
 
+def scaled(constants: Sequence[Constant], table: np.ndarray) -> np.ndarray:
+    """Values (constants, draws) as they are spread: their logarithms, or themselves."""
+    return np.stack([np.log(row) if constant.in_logs else row for row, constant in zip(table, constants, strict=True)])
+
+
 def value_at(constant: Constant, quantile: np.ndarray) -> np.ndarray:
     """The value below which the constant lies with that chance.
 
@@ -65,8 +71,9 @@ def latin_hypercube(dimensions: int, draws: int, seed: int) -> np.ndarray:
     generator = np.random.default_rng(seed)
     slices = generator.permuted(np.tile(np.arange(draws), (dimensions, 1)), axis=1)
     if 1 < dimensions < draws - 1:
-        turned = np.linalg.solve(np.linalg.cholesky(np.corrcoef(slices)), slices - (draws - 1) / 2)
-        slices = turned.argsort(axis=1).argsort(axis=1)
+        with contextlib.suppress(np.linalg.LinAlgError):  # of few draws two dimensions may be met in one order
+            turned = np.linalg.solve(np.linalg.cholesky(np.corrcoef(slices)), slices - (draws - 1) / 2)
+            slices = turned.argsort(axis=1).argsort(axis=1)
     return (slices + generator.random((dimensions, draws))) / draws
 
 

@@ -9,7 +9,7 @@ from codesign.objectives import OBJECTIVES
 from codesign.report.findings import spread_rows
 from codesign.report.run import Run
 from codesign.uncertainty.chances import feasible, undominated
-from codesign.uncertainty.draws import Constant, drawn
+from codesign.uncertainty.draws import Constant, drawn, scaled
 from codesign.uncertainty.outcomes import Outcomes, Program, make_program, outcomes
 from codesign.uncertainty.run import Problem
 from codesign.uncertainty.shares import correlated, first_order, known
@@ -28,7 +28,7 @@ class Uncertainty(NamedTuple):
     Variance of the log objectives, of the designs `examined` (m,): `first_order` (o, m, k) is the share
     of each constant, `explained` (o, m) of all of them together, `known` (o, m, k) the fall when the
     constant is held at its default, NaN where that was not tried; `deviation` (o, m) its square root.
-    `staying` (k,) is the share of the variance of staying on the front, as `correlated` says.
+    `staying` (k,) is the share of the variance of staying on the front, as `correlated` says, of the designs that do in some draws.
     """
 
     draws: int
@@ -96,7 +96,8 @@ def uncertainty_of(run: Run, problem: Problem, draws: int, seed: int) -> Uncerta
         found = _joined(problem, [outcomes(program, group, table) for group in problem.groups], run.size)
         allowed = feasible(found.objectives, found.violation)
         stays = undominated(found.objectives, allowed)
-        staying = correlated(stays, table).mean(axis=0)
+        unsure = stays.any(axis=1) & ~stays.all(axis=1)
+        staying = correlated(stays[unsure], scaled(problem.constants, table)).mean(axis=0) if unsure.any() else np.zeros(len(table))
         shares, explained, fall = _shares(problem, program, table, found.objectives, examined, staying)
     exceeded = np.bincount(found.limit[~allowed], minlength=len(problem.limits)) / allowed.size
     return Uncertainty(

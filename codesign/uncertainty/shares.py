@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from codesign.uncertainty.draws import Constant
+from codesign.uncertainty.draws import Constant, scaled
 from codesign.uncertainty.outcomes import Group, Lanes, Model, Program, lanes_of, outcomes
 
 LANES = 4096
@@ -58,8 +58,7 @@ def first_order(
     """
     slope = slopes(model, group, constants)
     total = np.maximum(drawn.var(axis=2), TINY)
-    z = np.stack([np.log(row) if constant.in_logs else row for row, constant in zip(table, constants, strict=True)])
-    explained = 1 - (drawn - slope @ z).var(axis=2) / total
+    explained = 1 - (drawn - slope @ scaled(constants, table)).var(axis=2) / total
     return (slope * np.array([constant.spread for constant in constants])) ** 2 / total[..., None], explained
 
 
