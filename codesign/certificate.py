@@ -3,12 +3,14 @@
 import hashlib
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from codesign import search
 from codesign.cells import cell_values
 from codesign.search.archive import Archive
 from codesign.search.certify import Proof, ProofProgress, prove
@@ -82,7 +84,18 @@ def certified(
     return certificate, front
 
 
+def fingerprint(problem: dict[str, Any]) -> str:
+    """What names a proved problem: program, cells, lattice, and the rules by which it was bounded. Another one of each has another name."""
+    found, lattice = hashlib.sha256(repr(problem["program"]).encode()), problem["lattice"]
+    tables = [array for _, table in sorted(lattice.tables.items()) for array in (*table.rows, table.which)]
+    for array in (*problem["leaves"].values(), lattice.low, lattice.high, lattice.steps, *tables):
+        found.update(str(np.shape(array)).encode() + np.ascontiguousarray(array, dtype=float).tobytes())
+    for file in sorted(Path(search.__file__).parent.glob("*.py")):
+        found.update(file.read_bytes())
+    return found.hexdigest()
+
+
 def _certificate(proof: Proof, problem: dict[str, Any], target: float, tracing: float) -> Certificate:
-    size, model = len(problem["program"].operations), hashlib.sha256(repr(problem["program"]).encode()).hexdigest()
+    size, model = len(problem["program"].operations), fingerprint(problem)
     proved = proof.eps, target, proof.boxes, proof.open, proof.seconds
     return Certificate(*proved, tracing, problem["cells"], size, proof.front.size, model, proof.interrupted)

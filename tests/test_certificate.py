@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from codesign.certificate import fingerprint
 from codesign.pareto import nondominated
 from codesign.search import branch as branches
 from codesign.search import certify
@@ -236,6 +237,29 @@ def test_open_boxes_and_closed_ones_hold_every_design(toy):
         held = np.any(inside & (toy.cell[:, None] == boxes.cell), axis=1)
         out[_places(toy, branch.handed_out())] = True
         assert np.all(held | out | covered | ~toy.feasible)
+
+
+def test_beside_a_metric_of_zero_no_factor_holds(monkeypatch):
+    """The logarithm of an objective that is zero is infinite: such a design is infinitely better than any other."""
+    monkeypatch.setitem(MODELS, "zero", lambda x, n, p, q: ((jnp.log(n - 1.0) + p, x), (-x,)))
+    toy = _toy("zero")
+    proof = prove(toy.problem | {"target": COARSE}, _worst(toy), toy.evaluate, 20.0, 1, lambda progress: None)
+    assert (proof.open, proof.eps) == (0, np.inf)
+    assert np.isfinite(proof.front.objectives).all()
+
+
+def test_every_part_of_a_proved_problem_enters_its_name():
+    problem = _toy("smooth").problem
+    lattice = problem["lattice"]
+    others = [
+        problem | {"program": _toy("kinks").problem["program"]},
+        problem | {"leaves": problem["leaves"] | {2: LEAVES["p"] + 0.1}},
+        problem | {"lattice": lattice._replace(steps=2 * lattice.steps)},
+        problem | {"lattice": lattice._replace(high=2 * lattice.high)},
+        problem | {"lattice": lattice._replace(tables={1: TABLES._replace(which=np.array([1, 0]))})},
+    ]
+    assert fingerprint(problem) == fingerprint(_toy("smooth").problem)
+    assert len({fingerprint(p) for p in [problem, *others]}) == 6
 
 
 def test_a_free_variable_is_proved_between_the_grid_too():

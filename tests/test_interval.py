@@ -139,7 +139,7 @@ def _check(name, operands, points, references, parameters=None, hints=(-1, 0, 1)
 
 
 def test_every_rule_is_tested():
-    assert set(UNARY) | set(BINARY) | {"integer_pow", "clamp", "select_n", "and", "or", "not"} == set(RULES)
+    assert set(UNARY) | set(BINARY) | {"integer_pow", "clamp", "select_n", "and", "or", "not", "loosened"} == set(RULES)
 
 
 @pytest.mark.parametrize("name", UNARY)
@@ -284,6 +284,13 @@ PLANTED = {
     "equal only at a point": (lambda x: jnp.where(x == 1.0, -5.0, 0.0), (0.5, 1.5)),
     "the sign": (lambda x: jnp.sign(x) * x, (-1, 2)),
     "tanh that is flat": (lambda x: 1 - jnp.tanh(x), (15, 40)),
+    "a zero that divides with its sign": (lambda x: jnp.maximum(1 / jnp.ceil(x - 1), -5.0), (0.5, 1)),
+    "nothing that divides": (lambda x, y: jnp.maximum(1 / (y * (x - 1)), -5.0), (0.5, 0.9), (0, 0)),
+    "a constant zero that divides": (lambda x: jnp.maximum(x / 0.0, -5.0), (-1, 1)),
+    "constants that are joined": (lambda x: jnp.where((x - 1.0) + 1e-17 > 0, x, x - 9), (1, 1)),
+    "constants that are joined after a minus": (lambda x: jnp.where(1e-17 - (1.0 - x) > 0, x, x - 9), (1, 1)),
+    "constants that nearly cancel": (lambda x: jnp.sign((x - 1.0) + 1e-9 - 9.9999998e-10), (1, 1)),
+    "two ways to round a half": (lambda x: jnp.where(jnp.round(x) == lax.round(x), x, x - 9), (0.5, 0.5)),
     "products that underflow": (lambda x: jnp.log(x * 1e-200 * 1e-105), (1e-4, 1)),
 }  # fmt: skip
 
@@ -351,6 +358,47 @@ def test_constants_that_a_compiler_may_join_are_not_called_exact(order):
             np.testing.assert_array_equal(x * (inverse[0] * inverse[1]), function(x))
         assert joined <= {program.operations[-1].result}
         assert bool(joined) == any(divided and c not in (2.0, 4.0, 8.0) for c, divided in zip((by, second), order, strict=True))
+
+
+SIGNED = [lambda x, c: x + c, lambda x, c: x - c, lambda x, c: c - x, lambda x, c: c + (-x)]
+
+
+@pytest.mark.parametrize("first", range(4))
+@pytest.mark.parametrize("second", range(4))
+def test_sums_hold_what_comes_of_joining_their_constants(first, second):
+    """Near zero of the sum the order in which constants are added decides about the result."""
+    rng = np.random.default_rng(10 * first + second)
+    for a, b, c in 10.0 ** rng.uniform(-3, 3, (20, 3)) * rng.choice([-1, 1], (20, 3)):
+        function = lambda x, a=a, b=b, c=c: SIGNED[0](SIGNED[second](SIGNED[first](x, a), b), c)  # noqa: E731
+        root = -float(function(np.float64(0.0))) * (-1.0) ** ((first > 1) + (second > 1))
+        x = root * (1 + np.arange(-20, 21) * UNIT)
+        signs = np.array([(-1.0) ** ((first > 1) + (second > 1)), (-1.0) ** (second > 1)])
+        moved = {0: a, 1: -a, 2: a, 3: a}[first], {0: b, 1: -b, 2: b, 3: b}[second]
+        joined = signs[0] * x + ((signs[1] * moved[0] + moved[1]) + c)
+        for found in (np.asarray(jax.jit(function)(x)), function(x), joined):
+            assert _held(_enclosed(function, np.stack([x, x])), found[None]).all()
+
+
+def test_sums_of_constants_that_do_not_round_are_left_as_they_are():
+    whole = flatten(lambda x: ((x + 4.0) - 1.0,), (jnp.asarray(1.25),), {})
+    rounded = flatten(lambda x: ((x + 0.1) - 0.7,), (jnp.asarray(1.25),), {})
+    assert [operation.name for operation in whole.operations] == ["add", "sub"]
+    assert [operation.name for operation in rounded.operations] == ["add", "sub", "loosened"]
+
+
+@pytest.mark.parametrize("name", ["cbrt", "exp2", "lgamma"])
+def test_functions_of_constants_are_computed_only_where_every_compiler_finds_the_same(name):
+    def function(x, c):
+        return (getattr(lax, name)(c) * x,)
+
+    arguments = jnp.asarray(1.25), jnp.asarray(27.0)
+    if name == "lgamma":
+        assert [operation.name for operation in flatten(function, arguments, {1: 27.0}).operations] == ["mul"]
+    else:
+        with pytest.raises(UnknownOperation, match=name):
+            Enclosure(program := flatten(function, arguments, {1: 27.0}), list(program.operations), program.outputs).bounds(
+                {0: np.ones((2, 1))}, {}
+            )
 
 
 CONSTANTS = {

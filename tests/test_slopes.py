@@ -24,6 +24,7 @@ SMOOTH = {  # of x, y > 0 and of a constant k that is zero in some lanes
     "a difference": lambda x, y, k: x - y,
     "a difference of known sign": lambda x, y, k: (x + y) - 0.999999 * x,
     "what a share leaves": lambda x, y, k: 1 - 0.9 * (x / (x + y)),
+    "constants that may be joined": lambda x, y, k: ((x * y + 0.1) + 0.7) * ((y - 0.1) - 0.7),
     "a positive difference": lambda x, y, k: (3 + x * y) - x / (0.5 + y),
     "a difference of near equals": lambda x, y, k: (1e6 * x + y) - 1e6 * x,
     "a negative difference": lambda x, y, k: x - (3 * x + y * y),

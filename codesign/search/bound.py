@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from codesign.search.enclose import Enclosure, split, touched
-from codesign.search.interval import Interval, sign_of
+from codesign.search.interval import UNIT, Interval, sign_of
 from codesign.search.program import Program, needed, regrouped
 from codesign.search.slopes import Value, plain
 
@@ -68,6 +68,11 @@ def _weighted(weights: np.ndarray, slopes: np.ndarray) -> np.ndarray:
     """Weighted sums (w, d, n) of slopes (o, d, n); an unbounded slope is huge, and without weight it counts nothing."""
     huge = np.nan_to_num(slopes, posinf=UNBOUNDED, neginf=-UNBOUNDED)
     return (weights @ huge.reshape(len(slopes), -1)).reshape(len(weights), *slopes.shape[1:])
+
+
+def half_width(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Half of log(high / low), no less than the middle is from either end whatever is rounded; exactly zero of points."""
+    return np.where(high > low, np.log(high / low) / 2 * (1 + 1e-12) + 4 * UNIT, 0.0)
 
 
 class Bounder:
@@ -164,7 +169,7 @@ class Bounder:
         """
         frozen = {number: bounds for number, bounds in on.frozen.items() if number in self.values.results}
         known = known | {number: np.broadcast_to(b, (2, on.infeasible.size))[:, parent] for number, b in frozen.items()}
-        slopes, half = on.slopes[..., parent], np.log(high / low) / 2 * (1 + 1e-12)
+        slopes, half = on.slopes[..., parent], half_width(low, high)
         with np.errstate(invalid="ignore"):
             spread = np.where(half > 0, (slopes[:, :, 1] - slopes[:, :, 0]).max(axis=0) * half, 0.0).max(axis=0)
         tight, result = spread < WIDE, np.full((len(weights), len(parent)), -np.inf)
@@ -179,7 +184,7 @@ class Bounder:
         self, known: Leaves, signs: dict[int, int], slopes: np.ndarray, low: np.ndarray, high: np.ndarray, weights: np.ndarray
     ) -> np.ndarray:
         """Bounds (w, n) of weighted sums by the mean-value form."""
-        middle, half = np.sqrt(low * high), np.log(high / low) / 2 * (1 + 1e-12)
+        middle, half = np.sqrt(low * high), half_width(low, high)
         found = self.values.bounds(known | self._box(middle, middle), dict(signs))
         values = np.stack([np.broadcast_to(found[number][0], low.shape[1]) for number in self.outputs])
         with np.errstate(invalid="ignore"):
@@ -196,7 +201,7 @@ class Bounder:
         A variable of undecided direction, slopes a < 0 < b, stands where the loss -a b log(x_high / x_low) / (b - a) is least.
         """
         result = np.full((len(weights), low.shape[1]), -np.inf)
-        width, single = np.log(high / low), np.argmax(weights, axis=0)
+        width, single = 2 * half_width(low, high), np.argmax(weights, axis=0)
         for row, (number, enclosure) in enumerate(zip(self.outputs, self.each, strict=True)):
             a, b = slopes[row, :, 0], slopes[row, :, 1]
             rising, falling = a >= 0, b <= 0

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from codesign.pareto import nondominated
-from codesign.search.archive import Archive
+from codesign.search.archive import Archive, select, together
 from codesign.search.bound import Boxes
 from codesign.search.branch import Branching, State, branching, joined
 
@@ -78,35 +78,42 @@ def _prove(
     problem: dict[str, Any], front: Archive, evaluate: Evaluate, seconds: float, workers: int, watch: Callable[[ProofProgress], None]
 ) -> Proof:
     start = time.perf_counter()
-    state, front_now, interrupted = State(0, problem["cells"], np.inf), front, True
+    state, front_now, interrupted, unlimited = State(0, problem["cells"], np.inf), front, True, False
     with contextlib.suppress(KeyboardInterrupt), _team(problem | {"front": front.objectives}, workers) as team:
         while state.open and time.perf_counter() - start < seconds:
             spent = time.perf_counter() - start
             answers = team(max(min(FIRST + spent / 10, ROUND, seconds - spent), 0.01), front_now.objectives)
             states = [answer for answer, _ in answers]
-            better = _better(front_now, joined([designs for _, designs in answers]), evaluate)
+            found = _feasible(joined([designs for _, designs in answers]), evaluate)
+            unlimited |= bool(np.isneginf(found.objectives).any())
+            excess, better = np.inf if unlimited else max(s.excess for s in states), _better(front_now, found)
             # only now: what was handed out is judged, and an interrupt before this line leaves the state that held
-            front_now, state = better, State(sum(s.boxes for s in states), sum(s.open for s in states), max(s.excess for s in states))
+            front_now, state = better, State(sum(s.boxes for s in states), sum(s.open for s in states), excess)
             watch(ProofProgress(factor(state.excess), state.boxes, state.open, time.perf_counter() - start))
         interrupted = False
     return Proof(front_now, state.excess, state.boxes, state.open, time.perf_counter() - start, interrupted)
 
 
-def _better(front: Archive, designs: Boxes, evaluate: Evaluate) -> Archive:
+def _feasible(designs: Boxes, evaluate: Evaluate) -> Archive:
+    """The designs that keep all limits and whose objectives are numbers, or -inf: of a metric of zero, beside which no factor holds.
+
+    What is infinitely bad at one objective counts as no design.
+    """
+    if not designs.size:
+        return Archive(designs.low, designs.cell, np.zeros((1, 0)))
+    objectives, feasible = evaluate(designs.low, designs.cell)
+    good = np.flatnonzero(feasible & np.all(objectives < np.inf, axis=0))
+    return Archive(designs.low[:, good], designs.cell[good], objectives[:, good])
+
+
+def _better(front: Archive, designs: Archive) -> Archive:
     """The front with the designs that belong to it."""
+    designs = select(designs, np.flatnonzero(np.all(np.isfinite(designs.objectives), axis=0)))
     if not designs.size:
         return front
-    objectives, feasible = evaluate(designs.low, designs.cell)
-    good = np.flatnonzero(feasible & np.all(np.isfinite(objectives), axis=0))
-    if not len(good):
-        return front
-    together = np.concatenate([front.objectives, objectives[:, good]], axis=1)
-    keep = np.flatnonzero(nondominated(together.T))
-    if np.array_equal(keep, np.arange(front.size)):
-        return front
-    x = np.concatenate([front.x, designs.low[:, good]], axis=1)
-    cell = np.concatenate([front.cell, designs.cell[good]])
-    return Archive(x[:, keep], cell[keep], together[:, keep])
+    every = together(front, designs)
+    keep = np.flatnonzero(nondominated(every.objectives.T))
+    return front if np.array_equal(keep, np.arange(front.size)) else select(every, keep)
 
 
 Team = Callable[[float, np.ndarray], list[tuple[State, Boxes]]]

@@ -93,9 +93,10 @@ class Cover:
     def excess(self, bounds: np.ndarray, floor: float) -> np.ndarray:
         """log(1 + eps), at least `floor`, for boxes with weighted bounds (w, n); infinite where a bound is."""
         shifted = np.where(np.isnan(bounds), -np.inf, bounds) - (self.weights @ self.best)[:, None]
-        single, result = shifted[self.single], np.full(bounds.shape[1], floor)
+        result = np.full(bounds.shape[1], floor)
         with np.errstate(invalid="ignore", over="ignore"):
             shifted = (shifted - SLACK - SINGLE * np.abs(shifted)).astype(np.float32)
+            single = shifted[self.single]
             for highest, sums in self.groups:
                 near = np.flatnonzero(np.all(single + result < highest[:, None], axis=0))
                 if len(near):

@@ -22,7 +22,8 @@ def _short(*values: np.ndarray) -> np.ndarray:
     return functools.reduce(np.logical_and, [_halves(v) == 0 for v in values])
 
 
-def _exact_sum(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def exact_sum(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The sum, and where it is free of rounding."""
     total = a + b
     part = total - a
     return total, (a - (total - part)) + (b - part) == 0
@@ -33,14 +34,17 @@ def _exact_product(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def _exact_quotient(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A division by a constant may be compiled to a product with its reciprocal: both must give the quotient."""
+    """A division by a constant may be compiled to a product with its reciprocal: both must give the quotient.
+
+    All are short, so that quotients of quotients are the same as those of products.
+    """
     result = a / b
-    return result, (result * b == a) & (a * (1.0 / b) == result) & _short(result, b)
+    return result, (result * b == a) & (a * (1.0 / b) == result) & _short(result, a, b)
 
 
 EXACT: dict[str, Callable[..., tuple[np.ndarray, np.ndarray]]] = {
-    "add": _exact_sum,
-    "sub": lambda a, b: _exact_sum(a, -b),
+    "add": exact_sum,
+    "sub": lambda a, b: exact_sum(a, -b),
     "mul": _exact_product,
     "div": _exact_quotient,
     "square": lambda a: _exact_product(a, a),

@@ -53,6 +53,11 @@ def _mul(a: Interval, b: Interval, sa: int, sb: int) -> Interval:
     return np.where(nothing, 0.0 * result, widened(result, 0, sa * sb))
 
 
+def _loosened(a: Interval, sa: int, slack: float) -> Interval:
+    """Constants that a sum adds one after the other may be added to one another first, which rounds to within `slack`."""
+    return np.stack([pair(a)[0] - slack, pair(a)[1] + slack])
+
+
 def _square(a: Interval, sa: int) -> Interval:
     if sa:
         return _mul(a, a, sa, sa)
@@ -62,13 +67,19 @@ def _square(a: Interval, sa: int) -> Interval:
 
 
 def reciprocal(a: Interval, sa: int) -> Interval:
-    """1 / a, widened; nothing is known where a may be zero."""
+    """1 / a, widened; nothing is known where a may be zero: of a zero the sign counts."""
     if sa:
-        return widened(1.0 / swapped(pair(a)), ULPS["div"], sa)
+        return unknown_at_zero(a, widened(1.0 / swapped(pair(a)), ULPS["div"], sa))
     a = pair(a)
     unknown = ~((a[0] > 0) | (a[1] < 0))
     result = widened(1.0 / np.where(unknown, 1.0, a[::-1]), ULPS["div"])
     return np.where(unknown, np.nan, result)
+
+
+def unknown_at_zero(divisor: Interval, quotient: Interval) -> Interval:
+    """The quotient, not-a-number where the divisor is nothing but zero."""
+    nothing = is_zero(divisor)
+    return np.where(nothing, np.nan, quotient) if np.any(nothing) else quotient
 
 
 def _unless_zero(a: Interval, quotient: Interval) -> Interval:
@@ -79,10 +90,10 @@ def _unless_zero(a: Interval, quotient: Interval) -> Interval:
 
 def _div(a: Interval, b: Interval, sa: int, sb: int) -> Interval:
     if not isinstance(b, np.ndarray):
-        return _unless_zero(a, widened(pair(a / b) if b > 0 else swapped(a) / b, ULPS["div"], sa * sb))
+        return unknown_at_zero(b, _unless_zero(a, widened(pair(a / b) if b > 0 else swapped(a) / b, ULPS["div"], sa * sb)))
     if sa and sb:
         outer = pair(a) if sb > 0 else swapped(pair(a))
-        return _unless_zero(a, widened(outer / (b[::-1] if sa > 0 else b), ULPS["div"], sa * sb))
+        return unknown_at_zero(b, _unless_zero(a, widened(outer / (b[::-1] if sa > 0 else b), ULPS["div"], sa * sb)))
     if sb:
         return _mul(pair(a), reciprocal(b, sb), sa, sb)
     return _mul(pair(a), reciprocal(b, 0), 0, 0)
@@ -227,7 +238,7 @@ def _any(sign: int) -> int:
 RULES: dict[str, Callable[..., Interval]] = {
     "add": _add, "sub": _sub, "mul": _mul, "div": _div, "neg": _neg, "abs": _abs, "max": _max, "min": _min, "clamp": _clamp,
     "square": _square, "sqrt": _sqrt, "pow": _pow, "integer_pow": _integer_pow, "select_n": _select,
-    "add_any": _add,
+    "add_any": _add, "loosened": _loosened,
     "log": _rising("log", np.log, _any),
     "log1p": _rising("log1p", np.log1p, _same),
     "exp": _exp,

@@ -11,21 +11,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from codesign.search.exactness import EXACT
+from codesign.search.exactness import EXACT, exact_sum
+from codesign.search.interval import UNIT
 
 CALLS = ("jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "remat", "checkpoint")
 COPIES = ("copy", "copy_p", "stop_gradient", "optimization_barrier")
 SHAPES = ("broadcast_in_dim", "reshape", "squeeze", "expand_dims")
-APPROXIMATE = ("log", "log1p", "exp", "expm1", "tanh", "logistic", "pow", "erf", "erf_inv")
-"""Of constants a compiler may find them by other means than we do: they are left as operations, with bounds."""
+FOLDED = frozenset((
+    "add", "add_any", "sub", "neg", "abs", "max", "min", "clamp", "sign", "floor", "ceil", "round", "sqrt", "select_n",
+    "convert_element_type", "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "is_finite", "iota", "lgamma", "digamma",
+))  # fmt: skip
+"""What is computed where it follows from constants alone, as every compiler finds the same; the last two are so only nearly, and what
+the models make of them has no jumps. Other functions, such as logarithms, are left as operations, with bounds."""
 JOINED = ("mul", "div", "square", "integer_pow")
-"""So are these where they round: a compiler may join a product with the sum that follows, rounding once."""
+"""These are left as they are where they round: a compiler may join a product with the sum that follows, rounding once."""
 
 NEUTRAL = {"add": 0.0, "add_any": 0.0, "sub": 0.0, "mul": 1.0, "div": 1.0}
 SAME = {"eq": 1.0, "ne": 0.0, "max": None, "min": None}
 """What comes of two equal operands; None: the operand."""
-PARAMETERS = ("y",)
-"""What an operation says beside its operands that its rules need."""
+PARAMETERS, NOTHING = ("y",), ("weak_type", "sharding")
+"""What an operation says beside its operands that its rules need, and what changes no value."""
 LONGEST = 64
 """Steps of a loop up to which it is written out."""
 
@@ -109,7 +114,7 @@ class _Builder:
             return self.place(equation.primitive.bind(*(np.full(*shape) for shape in shapes), **equation.params))
         self.refuse_other_numbers(name, equation, operands)
         parameters = tuple((k, v) for k, v in equation.params.items() if k in PARAMETERS)
-        key = (name, tuple(operands), parameters)
+        key = (name, tuple(operands), *sorted((k, repr(v)) for k, v in equation.params.items() if k not in NOTHING))
         if key not in self.known:
             self.known[key] = next(self.fresh)
             self.operations.append(Operation(name, tuple(operands), self.known[key], parameters))
@@ -117,8 +122,10 @@ class _Builder:
 
     def left(self, name: str, equation: Any, constants: list[int]) -> bool:
         """Is an operation on constants left as it is?"""
+        if not np.issubdtype(equation.outvars[0].aval.dtype, np.floating):
+            return False
         if name not in JOINED or equation.outvars[0].aval.dtype != np.float64:
-            return name in APPROXIMATE
+            return name not in FOLDED and name not in JOINED
         parameters = [v for k, v in equation.params.items() if k in PARAMETERS]
         with np.errstate(all="ignore"):
             return not EXACT[name](*(np.float64(self.constants[-1 - i]) for i in constants), *parameters)[1]
@@ -134,7 +141,7 @@ class _Builder:
     def simplified(self, name: str, operands: list[int]) -> int | None:
         """What an operation comes to without being done: x + 0, 1 x, a choice that is made, x != x.
 
-        Not-a-number and infinity are left out of account: such designs are infeasible anyway.
+        Not-a-number and infinity are left out of account: designs in which they are not caught by a comparison are infeasible anyway.
         """
         if name == "select_n" and len(operands) != 3:
             raise UnknownOperation(name, f"between {len(operands) - 1}")
@@ -208,12 +215,46 @@ def flatten(function: Callable[..., Any], arguments: tuple[Any, ...], fixed: dic
     builder = _Builder(count)
     places: list[Place] = [builder.constant(fixed[i]) if i in fixed else i for i in range(count)]
     outputs = single(builder.walk(closed.jaxpr, closed.consts, places))
-    return pruned(Program(count, tuple(builder.constants), tuple(builder.operations), tuple(outputs)))
+    return loosened(pruned(Program(count, tuple(builder.constants), tuple(builder.operations), tuple(outputs))))
 
 
 def pruned(program: Program) -> Program:
     """The program without operations that no output needs."""
     return program._replace(operations=tuple(needed(program, program.outputs)))
+
+
+def loosened(program: Program) -> Program:
+    """The program, with bounds for sums whose constants a compiler may add to one another first: (x + a) + b as x + (a + b).
+
+    Where a + b is rounded the result may differ by as much, which can be more than the sum itself rounds.
+    """
+    shift: dict[int, tuple[float, float]] = {}
+    found, fresh = [], itertools.count(program.size)
+    for operation in program.operations:
+        moved = _shifted(operation, program.constants, shift)
+        if moved is None or not moved[1]:
+            found.append(operation)
+        else:
+            inner = next(fresh)
+            found += [operation._replace(result=inner), Operation("loosened", (inner,), operation.result, (("slack", moved[1]),))]
+        if moved is not None:
+            shift[operation.result] = moved
+    return program._replace(operations=tuple(found))
+
+
+def _shifted(operation: Operation, constants: tuple[float, ...], shift: dict[int, tuple[float, float]]) -> tuple[float, float] | None:
+    """The constant that a result has been moved by in all, and by how much joining its parts may be off; None of no sum with one."""
+    if operation.name == "neg" and operation.operands[0] in shift:
+        total, slack = shift[operation.operands[0]]
+        return -total, slack
+    if operation.name not in ("add", "add_any", "sub") or min(operation.operands) >= 0:
+        return None
+    number, other = constants[-1 - min(operation.operands)], max(operation.operands)
+    before, slack = shift.get(other, (0.0, 0.0))
+    first = number if operation.name != "sub" or operation.operands[0] < 0 else -number
+    second = -before if operation.name == "sub" and operation.operands[0] < 0 else before
+    joined, exact = exact_sum(np.array(first), np.array(second))
+    return float(joined), slack + (0.0 if exact else 2 * UNIT * (abs(float(joined)) + abs(second)))
 
 
 def regrouped(program: Program) -> frozenset[int]:

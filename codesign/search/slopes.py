@@ -203,6 +203,10 @@ def _neg(a: Value, result: Value) -> Slopes:
     return a.slopes if a.sign else negative(a.slopes)
 
 
+def _loosened(a: Value, result: Value, slack: float) -> Slopes:
+    return a.slopes if a.sign == result.sign else in_form(plain(a), False, result)
+
+
 def _abs(a: Value, result: Value) -> Slopes:
     return a.slopes if a.sign else in_form(hull(a.slopes, negative(a.slopes)), False, result)
 
@@ -323,7 +327,8 @@ FROZEN = ("gt", "ge", "lt", "le", "eq", "ne", "floor", "ceil", "round", "sign")
 """Operations whose results are frozen."""
 
 RULES: dict[str, Callable[..., Slopes]] = {
-    "add": _add, "add_any": _add, "sub": _sub, "mul": _mul, "div": _div, "neg": _neg, "abs": _abs, "max": _max, "min": _min,
+    "add": _add, "add_any": _add, "loosened": _loosened, "sub": _sub, "mul": _mul, "div": _div, "neg": _neg, "abs": _abs, "max": _max,
+    "min": _min,
     "square": _square, "select_n": _select, "log": _log, "exp": _exp, "sqrt": _sqrt, "pow": _pow, "integer_pow": _integer_pow,
     "expm1": _one_step("expm1"),
     "log1p": _one_step("log1p"),
