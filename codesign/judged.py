@@ -46,45 +46,18 @@ def counts(study: Study) -> np.ndarray:
     return np.array([len(free.values) for free in study.file.discrete], dtype=np.int64).reshape(-1, 1)
 
 
-class Cells:
-    """Which combinations of choices are cells of a study, by their places (k, n)."""
-
-    def __init__(self, study: Study) -> None:
-        lengths = counts(study)[:, 0]
-        self.strides = np.cumprod([1, *lengths])[:-1]
-        owned = [np.argmax(np.asarray(f.values)[:, None] == study.columns[f.path], axis=0) for f in study.file.discrete]
-        keys = self.strides @ np.array(owned) if owned else np.zeros(1, dtype=np.int64)
-        self.order = np.argsort(keys)
-        self.keys = keys[self.order]
-        self.axis, self.length = np.repeat(np.arange(len(lengths)), lengths), np.repeat(lengths, lengths)[:, None]
-        self.value = np.arange(len(self.axis)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-
-    def number(self, keys: np.ndarray) -> np.ndarray:
-        """The cells of keys of any shape, -1 for those of none."""
-        found = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        return np.where(self.keys[found] == keys, self.order[found], -1)
-
-    def nearest(self, places: np.ndarray) -> np.ndarray:
-        """The places; of what is no cell one choice is moved, by the least share of its list, where that makes it one."""
-        places, keys = places.copy(), self.strides @ places
-        row = np.flatnonzero(self.number(keys) < 0)
-        if len(row):
-            moved = self.value[:, None] - places[self.axis][:, row]
-            good = self.number(keys[row] + self.strides[self.axis][:, None] * moved) >= 0
-            share = np.where(good, np.abs(moved) / self.length, np.inf)
-            best = np.argmin(share, axis=0)
-            mended = np.isfinite(share[best, np.arange(len(row))])
-            places[self.axis[best[mended]], row[mended]] = self.value[best[mended]]
-        return places
-
-
 def make_rounding(study: Study) -> Callable[[np.ndarray, np.ndarray], Raw]:
     """(values, places) -> values as they are built, and the cell (n,) of each combination, -1 where the study has none."""
-    cells = Cells(study)
+    strides = np.cumprod([1, *counts(study)[:, 0]])[:-1]
+    owned = [np.argmax(np.asarray(f.values)[:, None] == study.columns[f.path], axis=0) for f in study.file.discrete]
+    keys = strides @ np.array(owned) if owned else np.zeros(1, dtype=np.int64)
+    order = np.argsort(keys)
 
     def rounding(x: np.ndarray, places: np.ndarray) -> Raw:
-        cell = cells.number(cells.strides @ places)
-        return np.where(cell >= 0, study.space.snap(x, np.maximum(cell, 0)), x), cell
+        wanted = strides @ places
+        found = order[np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)]
+        legal = keys[found] == wanted
+        return np.where(legal, study.space.snap(x, found), x), np.where(legal, found, -1)
 
     return rounding
 

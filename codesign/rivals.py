@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from codesign.config.free_variables import Free
-from codesign.judged import Cells, Judged, Raw, counts, make_judge, make_rounding
+from codesign.judged import Judged, Raw, counts, make_judge, make_rounding
 from codesign.search.space import to_unit_box
 from codesign.study import Study
 
@@ -62,8 +62,7 @@ def to_pymoo(study: Study, mixed: bool = False, batch: int = 256, watch: Watch =
     `Integer`, a list of parts a `Choice`, a continuous variable a `Real` in [0, 1] (for
     `MixedVariableGA`). `batch` is best the size of the population. `problem.designs(X)` are the
     designs of pymoo's points; `problem.rounding` is a `Repair` that rounds points to what is
-    built, so that two points of one design count as duplicates, and moves one choice of what is
-    none where that makes it a design; `watch` is told every judged
+    built, so that two points of one design count as duplicates; `watch` is told every judged
     batch. Raises `ImportError` where pymoo is not installed.
     """
     try:
@@ -71,13 +70,12 @@ def to_pymoo(study: Study, mixed: bool = False, batch: int = 256, watch: Watch =
         from pymoo.core.repair import Repair
     except ImportError as error:
         raise ImportError(f"pymoo {MISSING}") from error
-    judge, built, cells = make_judge(study, batch), make_rounding(study), Cells(study)
+    judge, built = make_judge(study, batch), make_rounding(study)
     read, write = (read_mixed, write_mixed) if mixed else (read_real, write_real)
 
     class Rounding(Repair):
         def _do(self, _: Any, points: Any, **__: Any) -> np.ndarray:
             x, places = read(study, points)
-            places = cells.nearest(places)
             return write(study, built(x, places)[0], places)
 
     class StudyProblem(Problem):

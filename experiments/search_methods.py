@@ -1,8 +1,7 @@
 """How does each method search a study for a given time? One function per method, in settings that are good for it.
 
-Rivals get the fastest evaluation we have. pymoo runs as it documents, and again with points rounded to what is built, and combinations of
-choices that are no design moved to one that is, before it looks for duplicates; its pairwise search for duplicates among dictionaries is
-replaced by a set of them, which is faster.
+Rivals get the fastest evaluation we have. pymoo runs as it documents, and again with points rounded to what is built before it
+looks for duplicates; its pairwise search for duplicates among dictionaries is replaced by a set of them, which is faster.
 """
 
 import functools

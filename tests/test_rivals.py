@@ -20,7 +20,7 @@ from small_run import SMALL, written
 import codesign
 import codesign.judged
 from codesign.config.free_variables import Free
-from codesign.judged import FAR, Cells, Judged, make_judge, make_rounding
+from codesign.judged import FAR, Judged, make_judge, make_rounding
 from codesign.rivals import read_mixed, read_real, to_optuna, to_pymoo, write_mixed, write_real
 from codesign.search.archive import Archive
 from codesign.search.lattice import Lattice
@@ -75,21 +75,9 @@ def test_every_combination_is_its_cell_or_none(study):
 
 
 def test_a_study_without_choices_has_one_cell(study):
-    study = study._replace(file=types.SimpleNamespace(**vars(study.file) | {"discrete": ()}), columns={})
-    nothing = np.zeros((0, 3), dtype=int)
-    _, cell = make_rounding(study)(np.ones((1, 3)), nothing)
+    file = types.SimpleNamespace(**vars(study.file) | {"discrete": ()})
+    _, cell = make_rounding(study._replace(file=file, columns={}))(np.ones((1, 3)), np.zeros((0, 3), dtype=int))
     assert cell.tolist() == [0, 0, 0]
-    assert Cells(study).nearest(nothing).shape == nothing.shape
-
-
-def test_a_combination_that_is_none_becomes_the_nearest(study):
-    """The one that is missing, (4, b), is a third of a list from (2, b) and half of one from (4, a)."""
-    assert Cells(study).nearest(PLACES).T.tolist() == [[0, 0], [0, 1], [1, 0], [1, 1], [2, 0], [1, 1]]
-
-
-def test_what_no_single_choice_mends_stays(study):
-    few = study._replace(columns={"p": np.array([1.0]), "part": np.array([0.0])})
-    assert Cells(few).nearest(PLACES).T.tolist() == [[0, 0], [0, 0], [0, 0], [1, 1], [0, 0], [2, 1]]
 
 
 @pytest.mark.parametrize(("read", "write"), [(read_real, write_real), (read_mixed, write_mixed)])
