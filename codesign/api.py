@@ -1,4 +1,4 @@
-"""What does a Python user call? `load` a file, `optimize` a study."""
+"""What does a Python user call? `load` a file, `optimize` a study, `certify` its front."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +19,9 @@ from codesign.study import Front, Study, prepare, solve
 def load(path: str | Path, settings: tuple[str, ...] = ()) -> Any:
     """What a TOML file describes: a `Study`, a design `Point`, a cluster or a workload.
 
-    A study has free variables, a design has a mapping, a workload a model, a system a
+    A study has free variables, a design has a mapping or a deployment, a workload a model, a system a
     device. Of a family of workloads "file.toml#variant" is one. Raises `ConfigError` with
-    every problem found.
+    every problem found, `NoLegalMapping` for a study whose choices allow none.
     """
     path = Path(path)
     kind = kind_of(path)
@@ -55,16 +55,20 @@ def kind_of(path: Path) -> str:
 
 
 def optimize(study: Study, seed: int | None = None, watch: Callable[[Progress], None] = lambda progress: None) -> Front:
-    """The front of `study`, every design exactly feasible in float64; `Infeasible` when there is none."""
+    """The front of `study`, every design exactly feasible in float64, without a proof (`certify` makes one).
+
+    Raises `Infeasible` when there is none, `ConfigError` when the study's time was too short to tell, `Interrupted`.
+    """
     with jax.enable_x64(True):
         return solve(study, study.file.search["seed"] if seed is None else seed, watch)
 
 
 def certify(front: Front, eps: float = 0.05, seconds: float = 30.0, workers: int = 1) -> tuple[Certificate, Front]:
-    """By which factor no feasible design can be better than `front`, and the front with what the proof found.
+    """A proof that for every feasible design one of the front is at most a factor 1 + eps worse in each objective, and that front.
 
-    `eps` is where the proof may stop. More than one worker starts processes: then call it below
-    `if __name__ == "__main__"`. Raises `UnknownOperation` where the model has no bounds.
+    The front is `front` with the designs that the proof found. `eps` is where the proof may
+    stop. More than one worker starts processes: then call it below `if __name__ == "__main__"`.
+    Raises `UnknownOperation` where the model has no bounds.
     """
     return certified(front, eps, seconds, workers, lambda progress: None)
 

@@ -19,8 +19,9 @@ from codesign.study import Exact, Front, Study, designs_of, front_of, gap_result
 
 
 class Certificate(NamedTuple):
-    """A proof with what it is about: eps, target, boxes, open boxes, seconds, cells and operations of the traced model, and its hash.
+    """A proof with what it is about: eps, target, boxes, open boxes, seconds of the proof and of tracing the model before it.
 
+    Of the problem: cells, operations of the traced model, designs on the front, `model` (see `fingerprint`).
     `interrupted`: a user ended it before the target or the time.
     """
 

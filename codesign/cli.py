@@ -134,7 +134,7 @@ def optimize(
 ) -> None:  # fmt: skip
     """Find the Pareto-optimal designs of STUDY.toml and write a run folder.
 
-    Exit codes: 0 ok, 1 disk or worker failed (resume it), 2 bad input, 3 infeasible, 130 interrupted.
+    Exit codes: 0 ok, 1 disk or worker failed (what --resume or dask kept can be resumed), 2 bad input, 3 infeasible, 130 interrupted.
     """
     with told(as_json):
         from codesign.commands.optimize import Means, run_study
@@ -151,7 +151,7 @@ def optimize(
 @PLACE
 @JSON
 def evaluate(design: Path, draw: Path | None, colour: str, place: bool, as_json: bool) -> None:
-    """Metrics, breakdown, limits and sensitivities of DESIGN.toml."""
+    """Metrics, breakdown, limits and sensitivities of DESIGN.toml. Exit code 3 when it breaks a limit."""
     with told(as_json):
         from codesign.commands.draw import Drawing
         from codesign.commands.evaluate import run_evaluate
@@ -210,7 +210,7 @@ def new(file: Path, kind: str, as_json: bool) -> None:
 @click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change a study before checking it.")
 @JSON
 def check(file: Path, settings: tuple[str, ...], as_json: bool) -> None:
-    """Say what FILE describes, or everything that is wrong with it."""
+    """Say what FILE describes, or everything that is wrong with it (exit code 2; 3 when nothing in it is legal)."""
     with told(as_json):
         from codesign.commands.catalogue import run_check
 
@@ -236,8 +236,8 @@ def explain(target: str, draw: Path | None, colour: str, place: bool, as_json: b
 
 @main.command()
 @click.argument("study", type=click.Path(path_type=Path))
-@click.option("--min", "smaller", metavar="METRIC", help="What is to be smallest.")
-@click.option("--max", "larger", metavar="METRIC", help="What is to be largest.")
+@click.option("--min", "smaller", metavar="OBJECTIVE", help="What is to be smallest (codesign list objectives).")
+@click.option("--max", "larger", metavar="OBJECTIVE", help="What is to be largest.")
 @LIMIT
 @SET
 @SEED
@@ -268,7 +268,7 @@ def answer(
 @click.option("--constant", required=True, metavar="PATH", help="The constant that moves.")
 @click.option("--low", required=True, help="Smallest value, with unit.")
 @click.option("--high", required=True, help="Largest value, with unit.")
-@click.option("--aim", required=True, metavar="METRIC", help="What has the target.")
+@click.option("--aim", required=True, metavar="OBJECTIVE", help="What has the target (codesign list objectives).")
 @click.option("--reach", required=True, help="The target, with unit.")
 @LIMIT
 @SET
@@ -297,7 +297,8 @@ def target(
 def certify(run: Path, eps: float, seconds: float, as_json: bool) -> None:
     """Prove how far from optimal the front of RUN can be at most.
 
-    Stopped at any moment (Ctrl-C) it keeps the factor that holds by then.
+    The study file is read again, from where it was. Stopped at any moment (Ctrl-C) it keeps the factor that holds by then.
+    Exit codes: 0 ok, 2 bad input or another study or version than that of RUN, 130 interrupted.
     """
     with told(as_json):
         from codesign.commands.certify import run_certify

@@ -337,6 +337,7 @@ def test_a_worker_makes_a_plan_once_and_no_other_one():
 
 def test_a_cluster_that_is_not_there_is_told(monkeypatch):
     monkeypatch.setattr(dask, "PATIENCE", 0.2)
+    monkeypatch.setattr(dask, "ARRIVAL", 0.2)
     with pytest.raises(ConfigError, match=r"dask at tcp://127.0.0.1:9: cannot be reached"):
         solved(engine=Dask("tcp://127.0.0.1:9"))
     monkeypatch.setitem(sys.modules, "distributed", None)

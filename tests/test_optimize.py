@@ -278,3 +278,12 @@ def test_a_bad_setting_is_bad_input(setting, tmp_path):
     assert result.exit_code == 2
     assert len(data["problems"]) == len(result.stderr.splitlines()) == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_of_another_study_is_never_replaced(tmp_path):
+    (tmp_path / "manifest.json").write_text(json.dumps({"title": "Another one"}))
+    study = written(tmp_path, SMALL)
+    result = invoke("optimize", study, "--out", tmp_path)
+    assert result.exit_code == 2
+    assert "holds a run of another study, 'Another one'" in result.stderr
+    assert json.loads((tmp_path / "manifest.json").read_text()) == {"title": "Another one"}

@@ -1,6 +1,7 @@
 """What does `codesign optimize` do?"""
 
 import contextlib
+import json
 import signal
 import threading
 import time
@@ -129,6 +130,17 @@ def _solved(study: Study, seed: int, finder: Finder, exact: Exact) -> Solved:
     return Solved(front, facts, facts.get("interrupted", False))
 
 
+def _check_title(folder: Path, title: str) -> None:
+    """`ConfigError` where a folder holds a run of a study of another title, which would be lost."""
+    try:
+        there = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["title"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if there != title:
+        text = f"holds a run of another study, '{there}': choose another --out, or delete it"
+        raise ConfigError([Problem(shown_path(folder), 0, "--out", text)])
+
+
 def _check_same(folder: Path, study: Study) -> None:
     """`ConfigError` where a folder that is to be gone on with has a finished run of another study."""
     if not (folder / "manifest.json").is_file():
@@ -172,6 +184,7 @@ def run_study(path: Path, out: Path, settings: tuple[str, ...], seed: int | None
     means.check(file.search)
     with _alone_in(out):
         try:
+            _check_title(out, file.title)
             study = prepare(file, point.design, point.workload)
             if means.resume:
                 _check_same(out, study)

@@ -17,7 +17,7 @@ from codesign.engine.work import Job, Perform, Plan
 from codesign.engine.worker import hold
 
 DEATHS = 5
-PATIENCE, START = 15, 120
+PATIENCE, ARRIVAL, START = 15, 60, 120
 SAME = ("codesign", "jax", "numpy")
 SETTINGS = {
     "distributed.scheduler.allowed-failures": DEATHS - 1,
@@ -90,9 +90,9 @@ def _connected(distributed: Any, address: str) -> Iterator[Any]:
         raise wrong(f"cannot be reached ({error})") from None
     with client:
         try:
-            client.wait_for_workers(1, timeout=PATIENCE)
+            client.wait_for_workers(1, timeout=ARRIVAL)
         except TimeoutError:
-            raise wrong(f"has no workers after {PATIENCE} s; start some with: dask worker {address}") from None
+            raise wrong(f"has no workers after {ARRIVAL} s; start some with: dask worker {address}") from None
         found = client.get_versions(packages=list(SAME))
         here = found["client"]["packages"]
         texts = [

@@ -37,7 +37,7 @@ def factor(excess: float) -> float:
 
 
 class Proof(NamedTuple):
-    """What holds: no feasible design is better than every one of `front` by more than 1 + eps in all objectives at once."""
+    """What holds: for every feasible design one of `front` is at most a factor 1 + eps worse in each objective."""
 
     front: Archive
     excess: float
