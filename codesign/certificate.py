@@ -1,21 +1,25 @@
 """How far from optimal can the front of a study at most be, and in which box and lattice?"""
 
 import hashlib
+import inspect
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from codesign import search
 from codesign.cells import cell_values
+from codesign.search import bound, branch, cover, enclose, exactness, interval, lattice, operation_bounds, pool, slopes
+from codesign.search import program as programs
 from codesign.search.archive import Archive
 from codesign.search.certify import Proof, ProofProgress, prove
 from codesign.search.program import flatten
 from codesign.study import Exact, Front, Study, designs_of, front_of, gap_results, make_exact_evaluation, make_model
+
+RULES = (programs, interval, operation_bounds, exactness, slopes, enclose, bound, cover, branch, pool, lattice)
+"""The modules by which a problem is bounded."""
 
 
 class Certificate(NamedTuple):
@@ -87,12 +91,12 @@ def certified(
 
 def fingerprint(problem: dict[str, Any]) -> str:
     """What names a proved problem: program, cells, lattice, and the rules by which it was bounded. Another one of each has another name."""
-    found, lattice = hashlib.sha256(repr(problem["program"]).encode()), problem["lattice"]
-    tables = [array for _, table in sorted(lattice.tables.items()) for array in (*table.rows, table.which)]
-    for array in (*problem["leaves"].values(), lattice.low, lattice.high, lattice.steps, *tables):
+    found, built = hashlib.sha256(repr(problem["program"]).encode()), problem["lattice"]
+    tables = [array for _, table in sorted(built.tables.items()) for array in (*table.rows, table.which)]
+    for array in (*problem["leaves"].values(), built.low, built.high, built.steps, *tables):
         found.update(str(np.shape(array)).encode() + np.ascontiguousarray(array, dtype=float).tobytes())
-    for file in sorted(Path(search.__file__).parent.glob("*.py")):
-        found.update(file.read_bytes())
+    for module in RULES:
+        found.update(inspect.getsource(module).encode())
     return found.hexdigest()
 
 

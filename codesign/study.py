@@ -25,7 +25,7 @@ from codesign.search.archive import Archive
 from codesign.search.budget import Budget
 from codesign.search.polish import MISSED, polish, pooled, scores
 from codesign.search.run import Found, Progress, search
-from codesign.search.space import Lanes, Model, Space, cells_at, lanes, neighbours
+from codesign.search.space import Choices, Lanes, Model, Space, cells_at, lanes
 from codesign.units import show
 from codesign.workload.training import Workload
 
@@ -109,7 +109,8 @@ def prepare(file: StudyFile, design: Design, workload: Workload) -> Study:
     low, high = np.array([f.low for f in file.continuous]), np.array([f.high for f in file.continuous])
     groups = groups_of(columns, design, workload)
     codes = np.stack([columns[free.path] for free in file.discrete], axis=1) if file.discrete else np.zeros((1, 1))
-    space = Space(low, high, cell_values(file, columns, jnp.float32), neighbours(codes), lattice_of(file, groups))
+    choices = Choices(codes)
+    space = Space(low, high, cell_values(file, columns, jnp.float32), choices, choices.neighbours(), lattice_of(file, groups))
     return Study(file, design, workload, columns, space)
 
 

@@ -1,5 +1,6 @@
 """What did one method find in one study with one seed? Each run in a process of its own, one after the other, kept as a file."""
 
+import gc
 import json
 import math
 import os
@@ -56,6 +57,7 @@ def measure(task: Task) -> Run:
     from codesign.search.sample import anchors, make_batch_evaluation
     from codesign.study import make_model
 
+    gc.freeze()  # as the command line does: what was imported is no garbage
     jax.config.update("jax_enable_x64", True)
     start = time.perf_counter()
     study = cd.load(ROOT / "configs" / "studies" / f"{task.study}.toml")

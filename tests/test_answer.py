@@ -26,7 +26,7 @@ from codesign.search.archive import Archive
 from codesign.search.lattice import Lattice
 from codesign.search.program import UnknownOperation
 from codesign.search.run import Found
-from codesign.search.space import Space, neighbours
+from codesign.search.space import Choices, Space
 from codesign.study import Infeasible, Study, Volumes, at_least, front_of, slack_share, solve
 
 LOW, HIGH = np.array([0.1]), np.array([100.0])
@@ -51,7 +51,9 @@ def toy_study(step=0.0):
         "toy", "", ("capital_cost", "time_to_train"), (kind,),
         (size,), {"capital_cost": 1e6}, (), {"certificate_seconds": 5, "certificate_percent": 5, "front": 10},
     )  # fmt: skip
-    space = Space(LOW, HIGH, {"kind": KINDS}, neighbours(KINDS[:, None]), Lattice(LOW, HIGH, np.array([step]), {}))
+    space = Space(
+        LOW, HIGH, {"kind": KINDS}, Choices(KINDS[:, None]), Choices(KINDS[:, None]).neighbours(), Lattice(LOW, HIGH, np.array([step]), {})
+    )
     return Study(file, None, None, {"kind": KINDS}, space)
 
 

@@ -15,12 +15,14 @@ from codesign.inverse import Optimum, Reached, optimum_at, shortfall
 from codesign.search.envelope import Slopes, multipliers, slopes
 from codesign.search.lattice import Lattice
 from codesign.search.optima import Optima
-from codesign.search.space import Space, neighbours
+from codesign.search.space import Choices, Space
 from codesign.search.threshold import between, flat_ends, locate, threshold
 
 CELLS = np.array([0.0, 1.0])
 LOW, HIGH = np.array([0.05]), np.array([20.0])
-SPACE = Space(LOW, HIGH, {"other": CELLS}, neighbours(CELLS[:, None]), Lattice(LOW, HIGH, np.zeros(1), {}))
+SPACE = Space(
+    LOW, HIGH, {"other": CELLS}, Choices(CELLS[:, None]), Choices(CELLS[:, None]).neighbours(), Lattice(LOW, HIGH, np.zeros(1), {})
+)
 ENDS = (0.05, 9.0)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_search import LIMIT, SPACE, toy
+from test_search import LATTICE, LIMIT, SPACE, toy
 
 from codesign.engine.arrays import checksum
 from codesign.engine.local import Local
@@ -19,10 +19,11 @@ from codesign.engine.work import Job
 from codesign.pareto import dominates, nondominated
 from codesign.search.archive import CAPACITY, NEAR, Archive, Scale, deficits, empty_population, grown, united
 from codesign.search.budget import Budget
-from codesign.search.mutate import adjacent, adjacent_count, children, distinct, fingerprints
+from codesign.search.mutate import LINE, adjacent, adjacent_count, along, children, crossed, distinct, fingerprints
 from codesign.search.plan import SearchPlan
 from codesign.search.run import found_of, search
 from codesign.search.sample import make_batch_evaluation
+from codesign.search.space import Choices
 from codesign.search.state import nothing_found, population_of
 
 AS_USERS_COMPILE = True
@@ -244,3 +245,46 @@ def test_a_free_variable_moves_by_a_share_of_its_range():
     free = SPACE._replace(lattice=SPACE.lattice._replace(steps=np.zeros(2)))
     x, _ = adjacent(Archive(np.array([[1.0], [1.0]]), np.array([0]), np.zeros((2, 1))), free)
     assert np.all(np.abs(np.log(x)).max(axis=0)[np.abs(np.log(x)).max(axis=0) > 0] < 0.02)
+
+
+def test_choices_name_their_cell_or_none():
+    codes = np.array([[1, 1], [2, 1], [4, 1], [4, 2], [1, 8]], dtype=float)
+    choices = Choices(codes)
+    every = np.array([[a, b] for a in range(3) for b in range(3)])
+    assert choices.cells(choices.places).tolist() == [0, 1, 2, 3, 4]
+    assert sorted(choices.cells(every).tolist()) == [-1, -1, -1, -1, 0, 1, 2, 3, 4]
+
+
+def test_crossed_cells_have_choices_of_either():
+    codes = np.array([[a, b, c] for a in range(3) for b in range(4) for c in range(2) if a + b + c != 4], dtype=float)
+    space, generator = SPACE._replace(choices=Choices(codes)), np.random.default_rng(0)
+    own, other = generator.integers(0, len(codes), (2, 400))
+    found = crossed(space, own, other, generator)
+    assert np.all((codes[found] == codes[own]) | (codes[found] == codes[other]))
+    assert np.mean((found != own) & (found != other)) > 0.2
+
+
+def test_designs_along_a_line_differ_in_one_variable_and_span_its_range():
+    space = SPACE._replace(lattice=LATTICE._replace(steps=np.zeros(2)))
+    designs = Archive(np.array([[1.0, 2.0], [3.0, 0.5]]), np.array([0, 1]), np.zeros((2, 2)))
+    x, cell = along(designs, space, np.random.default_rng(0))
+    assert len(cell) == 2 * 2 * LINE
+    for own, place in zip(designs.x.T, designs.cell, strict=True):
+        here = x[:, cell == place]
+        assert np.all((here == own[:, None]).sum(axis=0) == 1)
+        for row in range(2):
+            moved = np.log(here[row, here[row] != own[row]] / space.low[row]) / np.log(space.high[row] / space.low[row])
+            assert np.allclose(np.floor(np.sort(moved) * LINE), np.arange(LINE))
+
+
+def test_what_a_polish_finds_is_looked_around_in_the_next():
+    """A design found by a polish has neighbours that nobody has looked at."""
+    plan = small_plan(rounds=3)
+    state = plan.combine(plan.start(), [plan.perform(plan.start(), unit) for unit in range(plan.units(plan.start()))])
+    for _ in range(2):
+        before = state
+        state = plan.combine(state, [plan.perform(state, unit) for unit in range(plan.units(state))])
+    assert str(before["stage"]) == "polish"
+    new = set(fingerprints(state["archive.x"], state["archive.cell"])) - set(fingerprints(before["archive.x"], before["archive.cell"]))
+    assert new
+    assert not new & set(state["seen"])

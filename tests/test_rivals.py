@@ -25,7 +25,7 @@ from codesign.rivals import read_mixed, read_real, to_optuna, to_pymoo, write_mi
 from codesign.search.archive import Archive
 from codesign.search.lattice import Lattice
 from codesign.search.run import Progress
-from codesign.search.space import Space
+from codesign.search.space import Choices, Space
 from codesign.study import Study
 
 sys.path.insert(0, str(ROOT / "experiments"))
@@ -60,7 +60,7 @@ def study(monkeypatch):
     monkeypatch.setattr(codesign.judged, "make_model", _toy)
     monkeypatch.setattr("search_methods.make_model", _toy)
     file = types.SimpleNamespace(continuous=CONTINUOUS, discrete=DISCRETE, objectives=("first", "second"))
-    space = Space(np.array([0.1]), np.array([100.0]), CELLS, np.zeros((5, 1), dtype=int), LATTICE)
+    space = Space(np.array([0.1]), np.array([100.0]), CELLS, Choices(np.arange(5.0)[:, None]), np.zeros((5, 1), dtype=int), LATTICE)
     return Study(file, None, None, COLUMNS, space)
 
 

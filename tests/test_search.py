@@ -18,7 +18,7 @@ from codesign.search.gradient import jacobian
 from codesign.search.lattice import Lattice
 from codesign.search.run import search
 from codesign.search.scalarize import Annealing, Direction, directions, scalar_gradient
-from codesign.search.space import Space, cells_at, lanes, neighbours, to_unit_box, to_values
+from codesign.search.space import Choices, Space, cells_at, lanes, to_unit_box, to_values
 
 OFFSETS = {"p": jnp.array([0.0, 0.5], jnp.float32), "q": jnp.array([0.5, 0.0], jnp.float32)}
 LOW, HIGH, GRID = np.array([0.05, 0.08]), np.array([20.0, 15.0]), 0.01
@@ -36,7 +36,8 @@ def toy(limit):
 
 
 LATTICE = Lattice(LOW, HIGH, np.full(2, GRID), {})
-SPACE = Space(LOW, HIGH, OFFSETS, neighbours(np.array([[0.0], [1.0]])), LATTICE)
+CHOICES = Choices(np.array([[0.0], [1.0]]))
+SPACE = Space(LOW, HIGH, OFFSETS, CHOICES, CHOICES.neighbours(), LATTICE)
 
 
 def _search(seed=0, limit=LIMIT):
@@ -101,7 +102,7 @@ def test_an_infeasible_space_has_an_empty_archive_and_a_nearest_point():
 ])  # fmt: skip
 def test_neighbours_differ_by_one_step_in_one_choice(codes):
     ranks = np.stack([np.searchsorted(np.unique(c), c) for c in codes.T], axis=1)
-    moves = neighbours(codes)
+    moves = Choices(codes).neighbours()
     for row, targets in enumerate(moves):
         expected = {i for i, other in enumerate(ranks) if np.abs(other - ranks[row]).sum() == 1}
         assert set(targets[targets >= 0]) == expected

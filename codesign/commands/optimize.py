@@ -1,7 +1,6 @@
 """What does `codesign optimize` do?"""
 
 import contextlib
-import json
 import signal
 import threading
 import time
@@ -18,7 +17,7 @@ from codesign.config import load_study
 from codesign.config.load import Point
 from codesign.config.problems import ConfigError, Problem, shown_path
 from codesign.engine.lock import locked
-from codesign.report.folder import check_writable, read_run, write_run
+from codesign.report.folder import check_writable, read_run, title_in, write_run
 from codesign.report.run import FILES, Run, empty_run, make_run, resolved_study, search_facts, study_hash
 from codesign.report.sample import sample_of
 from codesign.report.terminal import console, print_run
@@ -132,11 +131,7 @@ def _solved(study: Study, seed: int, finder: Finder, exact: Exact) -> Solved:
 
 def _check_title(folder: Path, title: str) -> None:
     """`ConfigError` where a folder holds a run of a study of another title, which would be lost."""
-    try:
-        there = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["title"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    if there != title:
+    if (there := title_in(folder)) not in (None, title):
         text = f"holds a run of another study, '{there}': choose another --out, or delete it"
         raise ConfigError([Problem(shown_path(folder), 0, "--out", text)])
 

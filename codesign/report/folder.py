@@ -90,6 +90,14 @@ def write_run(run: Run, folder: Path) -> list[Path]:
     return [folder / name for name in FILES]
 
 
+def title_in(folder: Path) -> str | None:
+    """The title of the study whose run a folder holds; none where there is no run, or none that can be read."""
+    try:
+        return str(json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["title"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def read_run(folder: Path) -> Run:
     """A run folder; `ConfigError` when it is none."""
     manifest, table = folder / "manifest.json", folder / "front.parquet"

@@ -12,8 +12,9 @@ import numpy as np
 from codesign.pareto import nondominated, thin
 
 CAPACITY, FULL = 12000, 16000
-NEAR = 6000
-LOOKED_AT = 8
+NEAR = 3000
+GLANCE, LOOK = 8, 128
+"""Points of the front, from end to end of each objective, that a design is compared with: in passing, and after a round."""
 
 
 class Archive(NamedTuple):
@@ -78,9 +79,9 @@ def merge(archive: Archive, x: np.ndarray, cell: np.ndarray, objectives: np.ndar
     return select(front, thin(front.objectives.T, min(capacity, CAPACITY)))
 
 
-def deficits(objectives: np.ndarray, front: np.ndarray, scale: Scale) -> np.ndarray:
-    """What designs (o, n) lack to be on a front (o, m), of which some points from end to end of each objective are looked at."""
-    places = np.linspace(0, front.shape[1] - 1, LOOKED_AT).astype(int)
+def deficits(objectives: np.ndarray, front: np.ndarray, scale: Scale, points_of_each: int = GLANCE) -> np.ndarray:
+    """What designs (o, n) lack at least to be on a front (o, m), of which some points from end to end of each objective are looked at."""
+    places = np.linspace(0, front.shape[1] - 1, points_of_each).astype(int)
     looked_at = np.unique(np.argsort(front, axis=1, kind="stable")[:, places])
     points, goals = (((v - scale.low[:, None]) / scale.span[:, None]).astype(np.float32) for v in (objectives, front[:, looked_at]))
     lacks = np.full(points.shape[1], -np.inf, np.float32)
@@ -98,15 +99,15 @@ def grown(population: Population, new: Archive, violations: np.ndarray, scale: S
     worst = violations.max(axis=0)
     if not archive.size:
         near = together(population.near, select(new, np.flatnonzero(np.isfinite(worst))))
-        return Population(archive, *_best_of_cells(near, np.concatenate([population.lacks, worst[np.isfinite(worst)]])))
+        return Population(archive, *_best_of_cells(near, np.concatenate([population.lacks, worst[np.isfinite(worst)]]), NEAR))
     good = np.flatnonzero((worst <= 0) & np.all(np.isfinite(new.objectives), axis=0))
     others = select(new, good)
     lacks = deficits(others.objectives, archive.objectives, scale)
-    bar = population.lacks.max() if len(population.lacks) == NEAR and population.archive.size else np.inf
+    bar = population.lacks[NEAR - 1] if len(population.lacks) >= NEAR and population.archive.size else np.inf
     others, lacks = select(others, np.flatnonzero(lacks < bar)), lacks[lacks < bar]
     if population.archive.size:
         others, lacks = together(population.near, others), np.concatenate([population.lacks, lacks])
-    return Population(archive, *_best_of_cells(others, lacks))
+    return Population(archive, *_best_of_cells(others, lacks, 2 * NEAR))
 
 
 def united(populations: list[Population], scale: Scale) -> Population:
@@ -116,13 +117,13 @@ def united(populations: list[Population], scale: Scale) -> Population:
     kept = [p for p in populations if p.archive.size or not joined.size]
     near, lacks = together(*(p.near for p in kept)), np.concatenate([p.lacks for p in kept])
     if joined.size:
-        lacks = deficits(near.objectives, joined.objectives, scale)
-    return Population(joined, *_best_of_cells(near, lacks))
+        lacks = deficits(near.objectives, joined.objectives, scale, LOOK)
+    return Population(joined, *_best_of_cells(near, lacks, NEAR))
 
 
-def _best_of_cells(designs: Archive, lacks: np.ndarray) -> tuple[Archive, np.ndarray]:
-    """Of each cell the design that lacks least, and of these the NEAR best."""
+def _best_of_cells(designs: Archive, lacks: np.ndarray, count: int) -> tuple[Archive, np.ndarray]:
+    """Of each cell the design that lacks least, and of these at most `count`, the best first."""
     order = np.argsort(lacks, kind="stable")
     _, first = np.unique(designs.cell[order], return_index=True)
-    kept = order[np.sort(first)][:NEAR]
+    kept = order[np.sort(first)][:count]
     return select(designs, kept), lacks[kept]

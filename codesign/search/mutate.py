@@ -15,9 +15,11 @@ from codesign.search.space import Space, to_unit_box
 NEIGHBOURHOOD = 30
 FROM_NEAR = 0.4
 MOST_MOVES = 4
+OTHER_CELL, CROSSED = 0.1, 0.1
 FREE_STEP = 0.002
 STRIDES = (1, 3, 9, 27)
 """Steps to neighbours of a design that is not on the front: what would be may differ in more than the next value."""
+LINE = 2 * len(STRIDES)
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93))
 
 
@@ -62,6 +64,14 @@ def _moved(space: Space, cell: np.ndarray, generator: np.random.Generator) -> np
     return cell
 
 
+def crossed(space: Space, own: np.ndarray, other: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Cells with half of the choices of others; as they are where that is no cell."""
+    places = space.choices.places
+    taken = generator.random((len(own), places.shape[1])) < 0.5
+    found = space.choices.cells(np.where(taken, places[other], places[own]))
+    return np.where(found >= 0, found, own)
+
+
 def _varied(own: np.ndarray, other: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """z' = z_a + mask sigma xi + t (z_b - z_a), sigma log-uniform in 5e-4..0.3, t in (-0.5, 1) for half of them.
 
@@ -81,13 +91,15 @@ def children(population: Population, space: Space, count: int, generator: np.ran
     front = population.archive if population.archive.size else population.near
     everyone = together(front, population.near)
     from_near = int(FROM_NEAR * count) if population.near.size else 0
-    near = front.size + generator.integers(0, max(population.near.size, 1), from_near)
+    near = front.size + np.floor(population.near.size * generator.random(from_near) ** 2).astype(np.int64)
     parents = np.concatenate([generator.integers(0, front.size, count - from_near), near])
     mates = _mates(front.objectives, everyone.objectives[:, parents], generator)
     z = to_unit_box(space, everyone.x)
     child = _varied(z[:, parents], z[:, mates], generator)
     cell = _moved(space, everyone.cell[parents], generator)
-    cell = np.where(generator.random(count) < 0.1, everyone.cell[mates], cell)
+    cell = np.where(generator.random(count) < OTHER_CELL, everyone.cell[mates], cell)
+    some = generator.random(count) < CROSSED
+    cell[some] = crossed(space, cell[some], everyone.cell[mates[some]], generator)
     return space.low[:, None] * (space.high / space.low)[:, None] ** child, cell
 
 
@@ -130,6 +142,17 @@ def beside(designs: Archive, space: Space) -> tuple[np.ndarray, np.ndarray]:
     """The neighbours of designs in their own cells."""
     values, cells = _beside(designs, space, STRIDES)
     return distinct(np.concatenate(values, axis=1), np.concatenate(cells))
+
+
+def along(designs: Archive, space: Space, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Designs with one variable elsewhere: LINE values spread over its whole range, the same for all."""
+    values = []
+    for row in range(space.dimension):
+        for part in (np.arange(LINE) + generator.random(LINE)) / LINE:
+            moved = designs.x.copy()
+            moved[row] = space.low[row] * (space.high[row] / space.low[row]) ** part
+            values.append(space.snap(moved, designs.cell))
+    return distinct(np.concatenate(values, axis=1), np.tile(designs.cell, len(values)))
 
 
 def adjacent(designs: Archive, space: Space) -> tuple[np.ndarray, np.ndarray]:

@@ -100,7 +100,8 @@ class SearchPlan:
             return {"cycle": cycle, "stage": np.array("end" if over else "mutation")}
         little, nothing = gain < LITTLE, gain < NOTHING
         idle = old["idle"] + 1 if nothing or (little and not old["idle"]) else np.minimum(old["idle"], 1) if little else np.array(0)
-        counts = {"cycle": cycle, "volume": np.array(volume), "idle": idle, "seen": fingerprints(archive.x, archive.cell)}
+        looked_around = unpacked("archive", old)  # what the polish found itself is not among these
+        counts = {"cycle": cycle, "volume": np.array(volume), "idle": idle, "seen": fingerprints(looked_around.x, looked_around.cell)}
         if idle <= IDLE and cycle < self.budget.rounds:
             return counts | {"stage": np.array("sweep" if idle > old["idle"] else "mutation")}
         if old["descents"] < self.budget.descents:

@@ -21,15 +21,44 @@ Model = Callable[[Lanes, Any], tuple[Lanes, Lanes]]
 """(values, cell leaves) -> (objectives, smaller is better; violations, <= 0 is met)."""
 
 
-class Space(NamedTuple):
-    """`low` and `high` (d,) bound the variables; `cells` is a pytree of (cells,) leaves.
+class Choices:
+    """Which choices make up each cell, as places (cells, k) in the order of the distinct values of each column of `codes`?"""
 
-    `moves` (cells, k) are neighbours of each cell (-1 pads); `lattice` is what can be built.
+    def __init__(self, codes: np.ndarray) -> None:
+        self.places = np.stack([np.unique(column, return_inverse=True)[1] for column in codes.T], axis=1).astype(np.int32)
+        self.sizes = self.places.max(axis=0).astype(np.int64) + 1
+        self.strides = np.concatenate([[1], np.cumprod(self.sizes[:-1])])
+        keys = self.places @ self.strides
+        self.order = np.argsort(keys)
+        self.keys = keys[self.order]
+
+    def cells(self, places: np.ndarray) -> np.ndarray:
+        """The cells (n,) of some choices (n, k), places within the sizes; -1 where they are none."""
+        wanted = places @ self.strides
+        found = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        return np.where(self.keys[found] == wanted, self.order[found], -1)
+
+    def neighbours(self) -> np.ndarray:
+        """For every cell those that differ by one step in one choice (cells, 2 k); -1 pads."""
+        found = []
+        for column, size in enumerate(self.sizes):
+            for step in (-1, 1):
+                moved = self.places.copy()
+                moved[:, column] = np.clip(moved[:, column] + step, 0, size - 1)
+                found.append(np.where(moved[:, column] == self.places[:, column], -1, self.cells(moved)))
+        return np.stack(found, axis=1).astype(np.int32)
+
+
+class Space(NamedTuple):
+    """`low` and `high` (d,) bound the variables; `cells` is a pytree of (cells,) leaves, each made up of `choices`.
+
+    `moves` (cells, 2 k) are neighbours of each cell (-1 pads); `lattice` is what can be built.
     """
 
     low: np.ndarray
     high: np.ndarray
     cells: Any
+    choices: Choices
     moves: np.ndarray
     lattice: Lattice
 
@@ -67,23 +96,3 @@ def lanes(array: np.ndarray, dtype: Any = jnp.float32) -> Lanes:
 def cells_at(cells: Any, index: np.ndarray) -> Any:
     """The cells at `index` (n,) as a pytree of (n,) leaves."""
     return jax.tree.map(lambda leaf: jnp.take(leaf, index, axis=0), cells)
-
-
-def neighbours(codes: np.ndarray) -> np.ndarray:
-    """For every row of `codes` (cells, k): the cells that differ by one step in one column; -1 pads.
-
-    A column's steps are the order of its distinct values.
-    """
-    ranks = np.stack([np.unique(column, return_inverse=True)[1] for column in codes.T], axis=1).astype(np.int64)
-    sizes = ranks.max(axis=0) + 1
-    strides = np.concatenate([[1], np.cumprod(sizes[:-1])])
-    keys = ranks @ strides
-    order = np.argsort(keys)
-    found = []
-    for column, stride in enumerate(strides):
-        for step in (-1, 1):
-            target = keys + step * stride
-            candidate = order[np.clip(np.searchsorted(keys[order], target), 0, len(keys) - 1)]
-            inside = (ranks[:, column] + step >= 0) & (ranks[:, column] + step < sizes[column])
-            found.append(np.where(inside & (keys[candidate] == target), candidate, -1))
-    return np.stack(found, axis=1)

@@ -10,7 +10,7 @@ from codesign.pareto import nondominated, thin
 from codesign.search.archive import CAPACITY, Archive, Population, deficits, empty_population, grown, merge, select
 from codesign.search.budget import Budget, Report
 from codesign.search.gradient import STEPS, descended, make_descent
-from codesign.search.mutate import STRIDES, adjacent, adjacent_count, beside, children, distinct, fingerprints
+from codesign.search.mutate import STRIDES, adjacent, adjacent_count, along, beside, children, distinct, fingerprints
 from codesign.search.sample import CHUNK, Evaluation, ends, fixed_samples, make_batch_evaluation
 from codesign.search.space import Model, Space
 from codesign.search.state import State, packed, population_of, scale_between, scale_of, state_of, unpacked
@@ -107,7 +107,7 @@ class Stages:
             population, count = self._judged(population, x, cell, state, "polish", 0), len(cell)
         near = select(unpacked("near", state), np.arange(unit, len(state["near.cell"]) if state["idle"] else 0, self.polish_units(state)))
         if near.size:
-            x, cell = beside(near, self.space)
+            x, cell = beside(near, self.space) if state["idle"] % 2 else along(near, self.space, self.generator(state, unit))
             population, count = self._judged(population, x, cell, state, "polish", count), count + len(cell)
         return state_of(population) | {"evaluations": np.array(count)}
 
