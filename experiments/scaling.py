@@ -131,7 +131,7 @@ def main() -> int:
     arguments.add_argument("--cells", type=int, nargs="*", default=list(CELLS))
     arguments.add_argument("--variables", type=int, nargs="*", default=list(VARIABLES))
     arguments.add_argument("--workers", type=int, nargs="*", default=list(WORKERS))
-    arguments.add_argument("--seconds", type=float, default=15.0, help="of each search and of each proof, at most")
+    arguments.add_argument("--seconds", type=float, default=40.0, help="of each search and of each proof, at most")
     arguments.add_argument("--measure", metavar="POINT", help="one point in this process, printed as JSON")
     asked = arguments.parse_args()
     if asked.measure:

@@ -1,10 +1,10 @@
 """Which units of work make up a search, and when is the search over?
 
 Rounds: fixed random points; then cycles of mutation (every unit from the same population with a
-seed of its own), of all neighbours of what is new on the front, and, when cycles gain little,
-of the front's values in other cells; descents by gradient if they are asked for; last the
-front without rounding, which tells the price of rounding. Nothing here knows what the
-objectives mean, how many processes there are, or the time.
+seed of its own), of all neighbours of what is new on the front, and, when cycles gain little, of
+the front's values in other cells and of designs around those nearest to the front; descents by
+gradient if they are asked for; last the front without rounding, which tells the price of rounding.
+Nothing here knows what the objectives mean, how many processes there are, or the time.
 """
 
 import numpy as np
