@@ -12,11 +12,23 @@ from codesign.constraints import Record
 from codesign.metrics import Metrics
 from codesign.objectives import OBJECTIVES
 from codesign.search.archive import Archive
-from codesign.search.polish import MISSED, Judge, polish, pooled, scores
+from codesign.search.polish import MISSED, polish, pooled
 from codesign.search.run import Progress
-from codesign.study import Exact, Front, Study, at_least, designs_of, front_of, lean, make_exact_evaluation, slack_share, solve
+from codesign.study import (
+    GENERATIONS,
+    Exact,
+    Front,
+    Study,
+    at_least,
+    designs_of,
+    front_of,
+    judge_of,
+    lean,
+    make_exact_evaluation,
+    slack_share,
+    solve,
+)
 
-GENERATIONS = 60
 STEP = 1.1
 """The factor by which a limit is moved either way to price it."""
 BINDING = 0.01
@@ -87,16 +99,6 @@ def best(study: Study, aim: str, limits: dict[str, float], seed: int, watch: Cal
 def interrupted(answer: Answer) -> Answer:
     """The answer, marked as what there was when a user stopped."""
     return answer._replace(front=answer.front._replace(found=dataclasses.replace(answer.front.found, interrupted=True)))
-
-
-def judge_of(exact: Exact, slack: np.ndarray | float = 0.0) -> Judge:
-    """Scores of designs by the exact model, each violation (g, 1) allowed up to `slack`."""
-
-    def judge(x: np.ndarray, cell: np.ndarray) -> np.ndarray:
-        _, objectives, broken = exact(x, cell)
-        return scores(objectives[0], broken - slack)
-
-    return judge
 
 
 def improved(answer: Answer, designs: Archive) -> Answer:

@@ -23,7 +23,7 @@ from codesign.objectives import OBJECTIVES, log_objectives
 from codesign.pareto import hypervolume, nondominated, thin
 from codesign.search.archive import Archive
 from codesign.search.budget import Budget
-from codesign.search.polish import MISSED, polish, pooled, scores
+from codesign.search.polish import MISSED, Judge, polish, pooled, scores
 from codesign.search.run import Found, Progress, search
 from codesign.search.space import Choices, Lanes, Model, Space, cells_at, lanes
 from codesign.units import show
@@ -32,7 +32,8 @@ from codesign.workload.training import Workload
 LEAN_STEPS = 8
 ROUNDED = 1e-12
 EXACTLY = 4096
-REPAIRING = 60
+GENERATIONS = 60
+"""Of a polish, at most."""
 """Designs per call of the exact evaluation: fronts are small, and a padded call costs its full size."""
 
 
@@ -266,15 +267,21 @@ def lean(study: Study, x: np.ndarray, cell: np.ndarray, exact: Exact) -> np.ndar
     return x
 
 
-def _repaired(study: Study, archive: Archive, exact: Exact, seed: int) -> Archive:
-    """The best design at the first objective near designs that keep the limits in float32 alone."""
+def judge_of(exact: Exact, slack: np.ndarray | float = 0.0) -> Judge:
+    """Scores of designs at the first objective by the exact model, each violation (g, 1) allowed up to `slack`."""
 
     def judge(x: np.ndarray, cell: np.ndarray) -> np.ndarray:
         _, objectives, broken = exact(x, cell)
-        return scores(objectives[0], broken)
+        return scores(objectives[0], broken - slack)
 
+    return judge
+
+
+def _repaired(study: Study, archive: Archive, exact: Exact, seed: int) -> Archive:
+    """The best design at the first objective near designs that keep the limits in float32 alone."""
+    judge = judge_of(exact)
     pool = pooled([archive._replace(objectives=judge(archive.x, archive.cell)[None])])
-    pool = polish(judge, study.space, pool, REPAIRING, np.random.default_rng(seed))
+    pool = polish(judge, study.space, pool, GENERATIONS, np.random.default_rng(seed))
     if pool.objectives[0, 0] >= MISSED:
         raise _infeasible(study, pool.x[:, :1], int(pool.cell[0]), exact)
     return Archive(pool.x[:, :1], pool.cell[:1], exact(pool.x[:, :1], pool.cell[:1])[1])

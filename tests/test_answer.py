@@ -14,7 +14,7 @@ import small_run
 
 import codesign.study
 from codesign import answer as single_answers
-from codesign.answer import Answer, best, improved, judge_of, priced, single
+from codesign.answer import Answer, best, improved, priced, single
 from codesign.certificate import Certificate
 from codesign.commands import answer as answer_command
 from codesign.commands import target as target_command
@@ -27,7 +27,7 @@ from codesign.search.lattice import Lattice
 from codesign.search.program import UnknownOperation
 from codesign.search.run import Found
 from codesign.search.space import Choices, Space
-from codesign.study import Infeasible, Study, Volumes, at_least, front_of, slack_share, solve
+from codesign.study import Infeasible, Study, Volumes, at_least, front_of, judge_of, slack_share, solve
 
 LOW, HIGH = np.array([0.1]), np.array([100.0])
 KINDS = np.array([0.0, 1.0])

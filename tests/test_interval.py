@@ -1,5 +1,6 @@
 """Do bounds hold every result: exact, of NumPy and of XLA, at every edge; and does the unknown stay unknown?"""
 
+import functools
 import itertools
 import math
 
@@ -363,13 +364,17 @@ def test_constants_that_a_compiler_may_join_are_not_called_exact(order):
 SIGNED = [lambda x, c: x + c, lambda x, c: x - c, lambda x, c: c - x, lambda x, c: c + (-x)]
 
 
+def _summed(first, second, constants, x):
+    return second(first(x, constants[0]), constants[1]) + constants[2]
+
+
 @pytest.mark.parametrize("first", range(4))
 @pytest.mark.parametrize("second", range(4))
 def test_sums_hold_what_comes_of_joining_their_constants(first, second):
     """Near zero of the sum the order in which constants are added decides about the result."""
     rng = np.random.default_rng(10 * first + second)
     for a, b, c in 10.0 ** rng.uniform(-3, 3, (6, 3)) * rng.choice([-1, 1], (6, 3)):
-        function = lambda x, a=a, b=b, c=c: SIGNED[0](SIGNED[second](SIGNED[first](x, a), b), c)  # noqa: E731
+        function = functools.partial(_summed, SIGNED[first], SIGNED[second], (a, b, c))
         root = -float(function(np.float64(0.0))) * (-1.0) ** ((first > 1) + (second > 1))
         x = root * (1 + np.arange(-20, 21) * UNIT)
         signs = np.array([(-1.0) ** ((first > 1) + (second > 1)), (-1.0) ** (second > 1)])

@@ -91,6 +91,7 @@ def children(population: Population, space: Space, count: int, generator: np.ran
     front = population.archive if population.archive.size else population.near
     everyone = together(front, population.near)
     from_near = int(FROM_NEAR * count) if population.near.size else 0
+    # what is near is in the order of what it lacks: the square takes the nearest most often
     near = front.size + np.floor(population.near.size * generator.random(from_near) ** 2).astype(np.int64)
     parents = np.concatenate([generator.integers(0, front.size, count - from_near), near])
     mates = _mates(front.objectives, everyone.objectives[:, parents], generator)
