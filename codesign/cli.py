@@ -99,6 +99,8 @@ def start_jax() -> None:
     """float64 on, compiled programs kept between runs; what was imported is no garbage, and looking for it slows tracing by a fifth."""
     import jax
 
+    from codesign.engine.programs import keep_in
+
     gc.freeze()
     jax.config.update("jax_enable_x64", True)
     with contextlib.suppress(OSError, RuntimeError):
@@ -107,6 +109,7 @@ def start_jax() -> None:
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+        keep_in(folder / "programs")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from codesign.engine.programs import Kept
 from codesign.search.space import cells_at
 from codesign.study import Study, make_model
 
@@ -66,16 +67,17 @@ def make_judge(study: Study, batch: int) -> Judge:
     """Compiled judgement, in pieces of `batch` designs: the last is padded, so that nothing compiles twice."""
     model, rounding = make_model(study.file, study.design, study.workload, jnp.float32), make_rounding(study)
 
-    @jax.jit
-    def compiled(x: jax.Array, cell: Any) -> tuple[jax.Array, jax.Array]:
-        objectives, violations = model(tuple(x), cells_at(study.space.cells, cell))
+    def judged(x: jax.Array, cell: Any, cells: Any) -> tuple[jax.Array, jax.Array]:
+        objectives, violations = model(tuple(x), cells_at(cells, cell))
         return jnp.stack(objectives), jnp.stack(violations)
+
+    compiled, cells = Kept(judged, study.file, study.design, study.workload), jax.tree.map(jnp.asarray, study.space.cells)
 
     def judge(x: np.ndarray, places: np.ndarray) -> Judged:
         x, cell = rounding(x, places)
         values, rows, count = x.astype(np.float32), np.maximum(cell, 0).astype(np.int32), len(cell)
         pieces = [np.minimum(np.arange(start, start + batch), count - 1) for start in range(0, count, batch)]
-        parts = [compiled(values[:, piece], rows[piece]) for piece in pieces]
+        parts = [compiled(values[:, piece], rows[piece], cells) for piece in pieces]
         objectives, violations = (np.concatenate([p[k] for p in parts], axis=1)[:, :count].astype(float) for k in (0, 1))
         missing = (cell < 0) | ~np.all(np.isfinite(objectives), axis=0)
         violations = np.where(missing, 0.0, np.nan_to_num(violations, nan=FAR, posinf=FAR, neginf=-FAR))

@@ -15,6 +15,7 @@ from codesign.config.problems import ConfigError, Problem
 from codesign.config.study_file import StudyFile
 from codesign.constraints import Record, limit_pairs, records, violation, violations
 from codesign.design import Design
+from codesign.engine.programs import Kept
 from codesign.evaluate import evaluate
 from codesign.fields import Scalar, quantities
 from codesign.legal import groups_of
@@ -25,7 +26,7 @@ from codesign.search.archive import Archive
 from codesign.search.budget import Budget
 from codesign.search.polish import MISSED, Judge, polish, pooled, scores
 from codesign.search.run import Found, Progress, search
-from codesign.search.space import Choices, Lanes, Model, Space, cells_at, lanes
+from codesign.search.space import Choices, Lanes, Model, Ready, Space, cells_at, lanes
 from codesign.units import show
 from codesign.workload.training import Workload
 
@@ -99,7 +100,7 @@ def make_model(file: StudyFile, design: Design, workload: Workload, dtype: Any, 
         shape = jnp.shape(x[0])
         return tuple(jnp.broadcast_to(o, shape) for o in objectives), tuple(jnp.broadcast_to(v, shape) for v in broken)
 
-    return model
+    return Ready(model, Kept(model, file, design, workload, str(dtype), outcome.__name__))
 
 
 def prepare(file: StudyFile, design: Design, workload: Workload) -> Study:
@@ -196,11 +197,12 @@ def make_exact_evaluation(study: Study) -> Exact:
     cells, base = cell_values(study.file, study.columns, jnp.float64), open_point(study.file, study.design, study.workload)
     paths = [free.path for free in study.file.continuous]
 
-    @jax.jit
-    def compiled(x: Lanes, cell: dict[str, Any]) -> Any:
+    def model(x: Lanes, cell: dict[str, Any]) -> Any:
         metrics = evaluate(*applied(base, cell | dict(zip(paths, x, strict=True))))
         found = metrics, *results(metrics, study.file)
         return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, x[0].shape), found)
+
+    compiled = Kept(model, study.file, study.design, study.workload)
 
     def exact(x: np.ndarray, cell: np.ndarray) -> tuple[Metrics, np.ndarray, np.ndarray]:
         count = len(cell)

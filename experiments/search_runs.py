@@ -54,10 +54,13 @@ def measure(task: Task) -> Run:
     from search_record import Recorder, volume
 
     import codesign as cd
+    from codesign.engine.programs import keep_in
     from codesign.search.sample import anchors, make_batch_evaluation
     from codesign.study import make_model
 
-    gc.freeze()  # as the command line does: what was imported is no garbage
+    gc.freeze()  # as the command line does: what was imported is no garbage, and traced programs are kept
+    if programs := os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        keep_in(Path(programs) / "programs")
     jax.config.update("jax_enable_x64", True)
     start = time.perf_counter()
     study = cd.load(ROOT / "configs" / "studies" / f"{task.study}.toml")

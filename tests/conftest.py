@@ -29,6 +29,12 @@ def _compiled(request):
     jax.config.update(QUICKLY, not getattr(request.module, "AS_USERS_COMPILE", False))
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_kept(monkeypatch):
+    """A test may replace functions of the model, which a program that was kept would not know."""
+    monkeypatch.setattr("codesign.engine.programs.keep_in", lambda _: None)
+
+
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"
 

@@ -9,7 +9,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from codesign.pareto import ideal, nadir, nondominated
-from codesign.search.space import Lanes, Model, Space
+from codesign.search.space import Lanes, Model, Ready, Space
 
 CHUNK = 16384
 FIXED = 8 * CHUNK
@@ -65,7 +65,7 @@ def make_batch_evaluation(model: Model, space: Space) -> Evaluation:
 
     Lanes do not see each other: neither the number of devices nor the padding changes a result.
     """
-    compiled, places = jax.jit(model), _placements()
+    compiled, places = model.compiled if isinstance(model, Ready) else jax.jit(model), _placements()
     cells = jax.device_put(space.cells, places[1]) if places else space.cells
 
     def placed(row: np.ndarray) -> Any:

@@ -5,6 +5,7 @@ Stacking them inside a compiled program would fuse the whole model into one loop
 compiler does not vectorise (measured: 15 times slower).
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -19,6 +20,18 @@ Lanes = tuple[Any, ...]
 
 Model = Callable[[Lanes, Any], tuple[Lanes, Lanes]]
 """(values, cell leaves) -> (objectives, smaller is better; violations, <= 0 is met)."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ready:
+    """A model that comes with a compiled form of itself."""
+
+    model: Model
+    compiled: Model
+
+    def __call__(self, x: Lanes, cell: Any) -> tuple[Lanes, Lanes]:
+        """The model, to be traced."""
+        return self.model(x, cell)
 
 
 class Choices:
