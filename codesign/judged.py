@@ -15,9 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from codesign.cells import open_point
 from codesign.engine.programs import Kept
 from codesign.search.space import cells_at
-from codesign.study import Study, make_model
+from codesign.study import Study, make_model, parts_of
 
 FAR = 1e3
 Raw = tuple[np.ndarray, np.ndarray]
@@ -71,7 +72,8 @@ def make_judge(study: Study, batch: int) -> Judge:
         objectives, violations = model(tuple(x), cells_at(cells, cell))
         return jnp.stack(objectives), jnp.stack(violations)
 
-    compiled, cells = Kept(judged, study.file, study.design, study.workload), jax.tree.map(jnp.asarray, study.space.cells)
+    compiled = Kept(judged, *parts_of(study.file, open_point(study.file, study.design, study.workload)))
+    cells = jax.tree.map(jnp.asarray, study.space.cells)
 
     def judge(x: np.ndarray, places: np.ndarray) -> Judged:
         x, cell = rounding(x, places)

@@ -33,9 +33,9 @@ from codesign.workload.training import Workload
 LEAN_STEPS = 8
 ROUNDED = 1e-12
 EXACTLY = 4096
+"""Designs per call of the exact evaluation: fronts are small, and a padded call costs its full size."""
 GENERATIONS = 60
 """Of a polish, at most."""
-"""Designs per call of the exact evaluation: fronts are small, and a padded call costs its full size."""
 
 
 class Interrupted(Exception):
@@ -100,7 +100,12 @@ def make_model(file: StudyFile, design: Design, workload: Workload, dtype: Any, 
         shape = jnp.shape(x[0])
         return tuple(jnp.broadcast_to(o, shape) for o in objectives), tuple(jnp.broadcast_to(v, shape) for v in broken)
 
-    return Ready(model, Kept(model, file, design, workload, str(dtype), outcome.__name__))
+    return Ready(model, Kept(model, outcome, *parts_of(file, base)))
+
+
+def parts_of(file: StudyFile, base: Any) -> tuple[Any, ...]:
+    """All that a compiled evaluation of designs of a study depends on: the base point, what is free, wanted and allowed."""
+    return base, [free.path for free in file.continuous], file.objectives, file.limits
 
 
 def prepare(file: StudyFile, design: Design, workload: Workload) -> Study:
@@ -202,7 +207,7 @@ def make_exact_evaluation(study: Study) -> Exact:
         found = metrics, *results(metrics, study.file)
         return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, x[0].shape), found)
 
-    compiled = Kept(model, study.file, study.design, study.workload)
+    compiled = Kept(model, *parts_of(study.file, base))
 
     def exact(x: np.ndarray, cell: np.ndarray) -> tuple[Metrics, np.ndarray, np.ndarray]:
         count = len(cell)
@@ -289,16 +294,16 @@ def _repaired(study: Study, archive: Archive, exact: Exact, seed: int) -> Archiv
     return Archive(pool.x[:, :1], pool.cell[:1], exact(pool.x[:, :1], pool.cell[:1])[1])
 
 
-def _kept(archive: Archive, exact: Exact) -> tuple[Archive, np.ndarray]:
+def _checked(archive: Archive, exact: Exact) -> tuple[Archive, np.ndarray]:
     """The designs with exact objectives, and the rows of those that are feasible."""
     _, objectives, broken = exact(archive.x, archive.cell)
     return archive._replace(objectives=objectives), np.flatnonzero(np.all(broken <= 0, axis=0) & np.all(np.isfinite(objectives), axis=0))
 
 
 def _exact_front(study: Study, found: Found, seed: int, exact: Exact) -> Front:
-    archive, keep = _kept(found.archive._replace(x=lean(study, found.archive.x, found.archive.cell, exact)), exact)
+    archive, keep = _checked(found.archive._replace(x=lean(study, found.archive.x, found.archive.cell, exact)), exact)
     if not len(keep):
-        archive, keep = _kept(_repaired(study, archive, exact, seed), exact)
+        archive, keep = _checked(_repaired(study, archive, exact, seed), exact)
     objectives = archive.objectives
     keep = keep[nondominated(objectives[:, keep].T)]
     keep = keep[np.argsort(objectives[0, keep])]

@@ -1,16 +1,21 @@
 """Is a kept program the one that would be compiled, is it found again, and is another one never taken for it?"""
 
+import pickle
 import subprocess
 import sys
+import time
 
+import cases
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from cases import ROOT
 
+from codesign.cells import open_point
 from codesign.engine import programs
 from codesign.engine.programs import Kept, keep_in
+from codesign.study import parts_of
 
 AS_USERS_COMPILE = True
 X = np.linspace(0.1, 3.0, 7)
@@ -94,14 +99,21 @@ def _other_setting():
 
 
 def _other_source():
+    keep_in(programs._Place.folder)
     return _kept()(*_arguments())
 
 
-@pytest.mark.parametrize("other", [_other_part, _other_shape, _other_type, _other_structure, _other_setting, _other_source])
+def _other_cores():
+    return _kept()(*_arguments())
+
+
+@pytest.mark.parametrize("other", [_other_part, _other_shape, _other_type, _other_structure, _other_setting, _other_source, _other_cores])
 def test_what_differs_is_another_program(folder, monkeypatch, other):
     _kept()(*_arguments())
     if other is _other_source:
-        monkeypatch.setattr(programs, "_source", lambda: "edited")
+        monkeypatch.setattr(programs, "source_hash", lambda: "edited")
+    if other is _other_cores:
+        monkeypatch.setenv("NPROC", "1")
     other()
     assert _count(folder) == 2
 
@@ -114,36 +126,66 @@ def test_a_damaged_program_is_made_again(folder, damage):
     (file,) = folder.glob("*.program")
     file.write_bytes(damage(file.read_bytes()))
     _same(_kept()(*_arguments()), wanted)
+    assert programs._read(file)
 
 
-def test_where_nothing_can_be_written_it_is_compiled(folder):
-    folder.write_text("no folder")
-    _same(_kept()(*_arguments()), jax.jit(_scaled(3.0))(*_arguments()))
+@pytest.fixture
+def jax_keeps_all():
+    old = jax.config.jax_persistent_cache_min_compile_time_secs
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    yield
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", old)
 
 
-def test_where_parts_cannot_be_packed_it_is_compiled(folder):
-    _same(Kept(_scaled(3.0), lambda: 0)(*_arguments()), jax.jit(_scaled(3.0))(*_arguments()))
-    assert not folder.exists()
+def test_a_lost_program_is_kept_again(folder, jax_keeps_all):
+    """What JAX has in its own cache could not be written a second time."""
+    for _ in range(2):
+        _kept()(*_arguments())
+        (file,) = folder.glob("*.program")
+        file.unlink()
 
 
-def test_a_copy_that_differs_is_not_kept(folder, monkeypatch):
-    loaded = programs._loaded
-
-    def off(packed):
-        program, structure = loaded(packed)
-        return lambda *leaves: [leaf + 1 for leaf in program(*leaves)], structure
-
-    monkeypatch.setattr(programs, "_loaded", off)
-    _same(_kept()(*_arguments()), jax.jit(_scaled(3.0))(*_arguments()))
+def test_what_was_edited_meanwhile_is_not_kept(folder, monkeypatch):
+    monkeypatch.setattr(programs, "source_hash", lambda: "edited")
+    _kept()(*_arguments())
     assert not _count(folder)
 
 
-def test_the_oldest_go(folder, monkeypatch):
-    monkeypatch.setattr(programs, "KEPT", 3)
-    for factor in range(5):
-        _kept(float(factor))(*_arguments())
-    assert _count(folder) == 3
-    assert not list(folder.glob("*.part"))
+def test_the_used_stay(folder, monkeypatch):
+    monkeypatch.setattr(programs, "KEPT", 2)
+    for factor in (1.0, 2.0, 1.0, 3.0):
+        _kept(factor)(*_arguments())
+        time.sleep(0.02)
+    assert _count(folder) == 2
+    monkeypatch.setattr(programs, "_made", None)
+    _kept(1.0)(*_arguments())
+
+
+def _reversed_fabrics(file):
+    turned = [free._replace(options=free.options[::-1]) if free.options else free for free in file.discrete]
+    return file._replace(discrete=tuple(turned))
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        (lambda file: file, True),
+        (lambda file: file._replace(title="", note="", references=(), search={}), True),
+        (lambda file: file._replace(objectives=file.objectives[:1]), False),
+        (lambda file: file._replace(objectives=file.objectives[::-1]), False),
+        (lambda file: file._replace(limits={"step_time": 1.0}), False),
+        (lambda file: file._replace(continuous=file.continuous[1:]), False),
+        (_reversed_fabrics, False),
+    ],
+)
+def test_a_study_is_known_by_what_its_evaluation_depends_on(change, same):
+    """Fabrics to choose from, too, although they are not in the base design."""
+    study = cases.study("mixnet")
+
+    def packed(file):
+        return pickle.dumps(parts_of(file, open_point(file, study.design, study.workload)))
+
+    assert (packed(study.file) == packed(change(study.file))) == same
 
 
 def test_another_process_finds_what_a_study_needs(tmp_path):

@@ -9,7 +9,6 @@ source of this package, versions, settings and the machine.
 import contextlib
 import functools
 import hashlib
-import importlib.metadata
 import os
 import pickle
 import platform
@@ -17,43 +16,49 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import equinox
 import jax
+import jax.numpy as jnp
+import jaxlib
 import numpy as np
 from jax.experimental.serialize_executable import deserialize_and_load, serialize
 
-import codesign
+from codesign.engine.source import source_hash
 
 KEPT, DIGEST = 64, hashlib.sha256().digest_size
-VERSIONS = ("codesign", "jax", "jaxlib", "equinox", "numpy")
+NEVER = 1e9
+"""Seconds of compilation from which JAX keeps a program too: a copy of ours that it had could not be written again."""
 Flat = Callable[..., list[jax.Array]]
 
 
 class _Place:
-    """Where programs are kept: nowhere, until a command says so, as a user's session may change functions at will."""
+    """Where programs are kept, and the code that was there then: nowhere, until a command says so, as a session may change functions."""
 
     folder: Path | None = None
+    source = ""
 
 
 def keep_in(folder: Path | None) -> None:
-    """From now on programs are kept in this folder, made when needed; nowhere, if it is None."""
-    _Place.folder = folder
+    """From now on programs are kept in this folder, made when needed; nowhere, if it is None, or where this package has no source."""
+    _Place.source = source_hash()
+    _Place.folder = folder if _Place.source else None
 
 
 @functools.cache
-def _source() -> str:
-    """A hash of all code of this package."""
-    found, package = hashlib.sha256(), Path(str(codesign.__file__)).parent
-    for file in sorted(package.rglob("*.py")):
-        found.update(str(file.relative_to(package)).encode() + b"\0" + file.read_bytes() + b"\0")
-    return found.hexdigest()
+def _processor() -> list[Any]:
+    """What machine code is made for: the processor, and the cores that this process may use."""
+    described: list[Any] = [platform.python_version(), platform.platform(), platform.node(), os.cpu_count()]
+    with contextlib.suppress(OSError, AttributeError):  # other systems have neither
+        described += [sorted(os.sched_getaffinity(0))]
+        described += sorted({line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith(("flags", "Features"))})
+    return described
 
 
 def _surroundings() -> list[Any]:
     """All that a program depends on beside its function and arguments."""
-    versions = [importlib.metadata.version(name) for name in VERSIONS]
+    versions = [module.__version__ for module in (jax, jaxlib, equinox, np)]
     settings = [(name, str(getattr(jax.config, name, value))) for name, value in sorted(jax.config.values.items())]
-    machine = [platform.python_version(), platform.platform(), platform.node(), os.cpu_count(), os.environ.get("XLA_FLAGS", "")]
-    return [versions, settings, machine, _source()]
+    return [versions, settings, _processor(), [os.environ.get(name) for name in ("NPROC", "XLA_FLAGS")], _Place.source]
 
 
 class Kept:
@@ -72,7 +77,7 @@ class Kept:
         if _Place.folder is None or jax.default_backend() != "cpu" or jax.local_device_count() > 1:
             return self._jitted(*arguments)
         leaves, tree = jax.tree.flatten(arguments)
-        signature = tree, *((leaf.shape, leaf.dtype) for leaf in leaves)
+        signature = tree, jnp.result_type(float), *((leaf.shape, leaf.dtype) for leaf in leaves)
         if signature not in self._programs:
             self._programs[signature] = self._program(_Place.folder, tree, leaves)
         return self._programs[signature](leaves)
@@ -81,7 +86,7 @@ class Kept:
         """The program for these shapes, as a function of leaves."""
         shapes = [(leaf.shape, str(leaf.dtype)) for leaf in leaves]
         try:
-            parts = pickle.dumps((self._function.__qualname__, self._parts, shapes, str(tree), _surroundings()))
+            parts = pickle.dumps((self._function.__module__, self._function.__qualname__, self._parts, shapes, str(tree), _surroundings()))
         except Exception:  # a user's own class may fail in any way; then nothing is kept
             return lambda leaves: self._jitted(*jax.tree.unflatten(tree, leaves))
         key = hashlib.sha256(parts).hexdigest()
@@ -99,6 +104,8 @@ def _loaded(packed: bytes) -> tuple[Flat, Any]:
 def _read(file: Path) -> tuple[Flat, Any] | None:
     try:
         whole = file.read_bytes()
+        with contextlib.suppress(OSError):
+            file.touch()  # what is used stays
         return _loaded(whole[DIGEST:]) if hashlib.sha256(whole[DIGEST:]).digest() == whole[:DIGEST] else None
     except Exception:  # not there, cut short, or of another build: whatever it is, it is made again
         return None
@@ -114,9 +121,13 @@ def _made(function: Callable[..., Any], key: str, file: Path, tree: Any, leaves:
         example.append(jax.tree.unflatten(structure, range(len(results))))
         return results
 
-    # a name of its own, as a program that JAX has from its own cache cannot be written again
     flat.__name__ = f"kept_{key}"
-    compiled = jax.jit(flat).lower(*leaves).compile()
+    least = jax.config.values["jax_persistent_cache_min_compile_time_secs"]
+    try:
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", NEVER)
+        compiled = jax.jit(flat).lower(*leaves).compile()
+    finally:
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", least)
     with contextlib.suppress(Exception):  # a full disk, or a program that cannot be written: this run has it anyway
         _write(file, pickle.dumps((serialize(compiled), example[0])), compiled(*leaves), leaves)
     return compiled, jax.tree.structure(example[0])
@@ -124,7 +135,9 @@ def _made(function: Callable[..., Any], key: str, file: Path, tree: Any, leaves:
 
 def _write(file: Path, packed: bytes, wanted: list[jax.Array], leaves: list[Any]) -> None:
     again = _loaded(packed)[0](*leaves)
-    if any(np.asarray(a).tobytes() != np.asarray(b).tobytes() for a, b in zip(wanted, again, strict=True)):
+    if source_hash() != _Place.source or any(
+        np.asarray(a).tobytes() != np.asarray(b).tobytes() for a, b in zip(wanted, again, strict=True)
+    ):
         return
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(f".{os.getpid()}.part")

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from codesign import __version__
 from codesign.engine.run import Step, run
+from codesign.engine.source import source_hash
 from codesign.engine.work import Engine, Job
 from codesign.report.run import resolved_study, study_hash
 from codesign.search.plan import SearchPlan
@@ -33,7 +34,8 @@ def _facts(study: Study, seed: int) -> dict[str, str]:
     """What tells one search from another, by name."""
     budget = budget_of(study, seed)._asdict()
     settings = {"seed" if name == "seed" else f"search.{name}": str(value) for name, value in budget.items()}
-    return {"study": study_hash(resolved_study(study)), "objectives": ", ".join(study.file.objectives)} | settings
+    what = {"study": study_hash(resolved_study(study)), "objectives": ", ".join(study.file.objectives), "code": source_hash()[:16]}
+    return what | settings
 
 
 def _key(facts: dict[str, str]) -> str:

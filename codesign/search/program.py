@@ -182,14 +182,21 @@ class _Builder:
     def loop(self, equation: Any, operands: list[Place]) -> list[Place]:
         """What a loop carries after its last step; a step takes one row of every array that is looped over."""
         of, length = equation.params, equation.params["length"]
-        first, later = of["num_consts"], of["num_consts"] + of["num_carry"]
-        if length > LONGEST or len(equation.outvars) != of["num_carry"]:
+        body, constants = getattr(of["jaxpr"], "jaxpr", of["jaxpr"]), getattr(of["jaxpr"], "consts", ())
+        if length > LONGEST or any(_per_step(equation.outvars, body.outvars)):
             raise UnknownOperation("scan", f"{length} steps" if length > LONGEST else "with a result of every step")
+        later = len(operands) - sum(_per_step(equation.invars, body.invars))
+        first = later - len(equation.outvars)
         fixed, carried, rows = operands[:first], operands[first:later], operands[later:]
         for step in reversed(range(length)) if of["reverse"] else range(length):
             row = [self.place(array[step]) if isinstance(array, np.ndarray) else array for array in rows]
-            carried = self.walk(of["jaxpr"].jaxpr, of["jaxpr"].consts, [*fixed, *carried, *row])
+            carried = self.walk(body, constants, [*fixed, *carried, *row])
         return carried
+
+
+def _per_step(whole: Sequence[Any], step: Sequence[Any]) -> list[bool]:
+    """Which variables of a loop have a row for every step?"""
+    return [bool(outer.aval.shape != inner.aval.shape) for outer, inner in zip(whole, step, strict=True)]
 
 
 def single(places: Iterable[Place]) -> list[int]:
