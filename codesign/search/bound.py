@@ -33,6 +33,11 @@ ROUNDING = 1e-12
 Leaves = dict[int, Interval]
 
 
+def at(array: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """The columns at `index` (n,): six times as fast as `array[..., index]`."""
+    return array.take(index, axis=-1)
+
+
 class Boxes(NamedTuple):
     """Boxes: cells (n,), lower and upper ends (d, n)."""
 
@@ -47,7 +52,7 @@ class Boxes(NamedTuple):
 
     def take(self, index: np.ndarray) -> "Boxes":
         """Some of the boxes."""
-        return Boxes(self.cell[index], self.low[:, index], self.high[:, index])
+        return Boxes(self.cell[index], at(self.low, index), at(self.high, index))
 
 
 class Slopes(NamedTuple):
@@ -107,7 +112,7 @@ class Bounder:
 
     def of_parts(self, cells: Leaves, index: np.ndarray) -> Leaves:
         """What the passes over parts need of the values of cells, for the cells at `index` (n,)."""
-        return {number: bounds[:, index] for number, bounds in cells.items() if number in self.parts_need}
+        return {number: at(bounds, index) for number, bounds in cells.items() if number in self.parts_need}
 
     def listed_values(self, cells: Leaves, own: np.ndarray, low: np.ndarray, high: np.ndarray) -> Leaves:
         """What follows from the values of cells and the listed variables alone, for boxes in the cells at `own` (n,): once for equals."""
@@ -115,9 +120,9 @@ class Bounder:
             return {}
         columns = [own, *(end[variable] for variable in self.variables for end in (low, high))]
         _, first, which = np.unique(np.stack(columns), axis=1, return_index=True, return_inverse=True)
-        known = {number: bounds[:, own[first]] for number, bounds in cells.items() if number in self.listed.inputs}
-        found = self.listed.bounds(known | self._box(low[:, first], high[:, first]), {})
-        return {number: np.broadcast_to(bounds, (2, len(first)))[:, which.ravel()] for number, bounds in found.items()}
+        known = {number: at(bounds, own[first]) for number, bounds in cells.items() if number in self.listed.inputs}
+        found = self.listed.bounds(known | self._box(at(low, first), at(high, first)), {})
+        return {number: at(np.broadcast_to(bounds, (2, len(first))), which.ravel()) for number, bounds in found.items()}
 
     @staticmethod
     def _box(low: np.ndarray, high: np.ndarray) -> Leaves:
@@ -168,16 +173,16 @@ class Bounder:
         `known` are the listed values of the parts, `parent` (n,) the boxes they are parts of.
         """
         frozen = {number: bounds for number, bounds in on.frozen.items() if number in self.values.results}
-        known = known | {number: np.broadcast_to(b, (2, on.infeasible.size))[:, parent] for number, b in frozen.items()}
-        slopes, half = on.slopes[..., parent], half_width(low, high)
+        known = known | {number: at(np.broadcast_to(b, (2, on.infeasible.size)), parent) for number, b in frozen.items()}
+        slopes, half = at(on.slopes, parent), half_width(low, high)
         with np.errstate(invalid="ignore"):
             spread = np.where(half > 0, (slopes[:, :, 1] - slopes[:, :, 0]).max(axis=0) * half, 0.0).max(axis=0)
         tight, result = spread < WIDE, np.full((len(weights), len(parent)), -np.inf)
         for lanes in (np.flatnonzero(tight), np.flatnonzero(~tight)):
             if len(lanes):
-                some = known if len(lanes) == len(parent) else {n: b[:, lanes] for n, b in known.items() if n in self.values_need}
+                some = known if len(lanes) == len(parent) else {n: at(b, lanes) for n, b in known.items() if n in self.values_need}
                 bounds = self._middle if tight[lanes[0]] else self._ends
-                result[:, lanes] = bounds(some, on.signs, slopes[..., lanes], low[:, lanes], high[:, lanes], weights)
+                result[:, lanes] = bounds(some, on.signs, at(slopes, lanes), at(low, lanes), at(high, lanes), weights)
         return result
 
     def _middle(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from codesign.search.bound import UNBOUNDED, Bounder, Boxes, Leaves
+from codesign.search.bound import UNBOUNDED, Bounder, Boxes, Leaves, at
 from codesign.search.cover import Cover
 from codesign.search.lattice import Lattice
 from codesign.search.pool import Pool
@@ -98,12 +98,12 @@ class Branching:
         if not self.known:
             self.known = self.bounder.cell_values(self.cells)
         place = np.searchsorted(self.cells, cell)
-        return {number: bounds[:, place] for number, bounds in self.known.items()}
+        return {number: at(bounds, place) for number, bounds in self.known.items()}
 
     def _parts(self, boxes: Boxes, before: np.ndarray) -> tuple[Boxes, np.ndarray]:
         """The open parts of boxes, and their excess; a part is never worse than the whole was."""
         distinct, which = np.unique(boxes.cell, return_inverse=True)
-        cells = {number: bounds[:, which] for number, bounds in self._values(distinct).items()}
+        cells = {number: at(bounds, which) for number, bounds in self._values(distinct).items()}
         whole = self.bounder.slopes(cells, boxes.low, boxes.high)
         parent = np.flatnonzero(~whole.infeasible)
         parts, parent = self._halved(boxes.take(parent), parent, whole.steepness)
@@ -116,7 +116,7 @@ class Branching:
             if good.mean() < MOSTLY:
                 kept = np.flatnonzero(good)
                 some, own, index, good = some.take(kept), own[kept], index[kept], good[kept]
-                known = {number: bounds[:, kept] for number, bounds in known.items()}
+                known = {number: at(bounds, kept) for number, bounds in known.items()}
             if len(own):
                 bounds = self.bounder.weighted(known, whole, own, some.low, some.high, self.front.weights)
                 excess = np.minimum(self.front.excess(bounds, self.target), before[own])
@@ -130,7 +130,7 @@ class Branching:
         """Each box cut several times, where a slope times the width is largest; designs are not cut."""
         for _ in range(HALVINGS):
             width = np.log(boxes.high / boxes.low)
-            spread = np.where(boxes.high > boxes.low, np.maximum(steepness[:, parent] * width, 1e-9 * width), -1.0)
+            spread = np.where(boxes.high > boxes.low, np.maximum(at(steepness, parent) * width, 1e-9 * width), -1.0)
             variable, lanes = spread.argmax(axis=0), np.arange(len(parent))
             cut = np.flatnonzero(spread[variable, lanes] > 0)
             below, above = self.lattice.halves(boxes.low, boxes.high, boxes.cell, variable)

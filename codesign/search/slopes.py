@@ -129,10 +129,16 @@ def _mixed(a: Value, b: Value, share: Interval, above_one: bool) -> Slopes:
     base = base[:, ::-1] if above_one else base
     difference = own - base
     straight, crossed = share * difference, share[::-1] * difference
-    result = base + np.stack([np.minimum(straight[:, 0], crossed[:, 0]), np.maximum(straight[:, 1], crossed[:, 1])], axis=1)
-    slack = (np.abs(base) + np.abs(own)) * np.maximum(share[1], 1.0) * (8 * UNIT) + TINY
-    result[:, 0] -= slack.max(axis=1)
-    result[:, 1] += slack.max(axis=1)
+    result = np.empty(np.broadcast_shapes(straight.shape, base.shape))
+    np.minimum(straight[:, 0], crossed[:, 0], out=result[:, 0])
+    np.maximum(straight[:, 1], crossed[:, 1], out=result[:, 1])
+    result += base
+    slack = (np.abs(base) + np.abs(own)) * np.maximum(share[1], 1.0)
+    slack *= 8 * UNIT
+    slack += TINY
+    most = np.maximum(slack[:, 0], slack[:, 1])
+    result[:, 0] -= most
+    result[:, 1] += most
     return result
 
 
