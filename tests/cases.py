@@ -67,8 +67,8 @@ def _references(study: str) -> list[str]:
 ONLY_TRAINING = [name for name in TRAINING_STUDIES if not lays("studies", name, "deployment")]
 ONE_WORK = [name for name in STUDIES if name in ONLY_TRAINING or name not in TRAINING_STUDIES]
 """Studies that train or serve: the halves of one that does both are those of others."""
-BASES = [*HAND_MADE, *ONLY_TRAINING]
-"""Designs that only train, with their workloads: hand-made ones and the bases of studies."""
+BASES = [*(name for name in HAND_MADE if name != "deepseek_v3"), *ONLY_TRAINING]
+"""Designs that only train, with their workloads: hand-made ones and the bases of studies, of which one is that of DeepSeek-V3."""
 TRAINING_DESIGNS = [f"designs/{name}" for name in DESIGNS if lays("designs", name, "mapping")]
 POINTS = [*BASES, *(name for study in ONLY_TRAINING for name in _references(study)), *TRAINING_DESIGNS]
 """The bases, the references of every study, and every shipped design."""

@@ -59,7 +59,7 @@ def _toy(file, design, workload, dtype):
 def study(monkeypatch):
     monkeypatch.setattr(codesign.judged, "make_model", _toy)
     monkeypatch.setattr("search_methods.make_model", _toy)
-    file = types.SimpleNamespace(continuous=CONTINUOUS, discrete=DISCRETE, objectives=("first", "second"))
+    file = types.SimpleNamespace(continuous=CONTINUOUS, discrete=DISCRETE, objectives=("first", "second"), limits={})
     space = Space(np.array([0.1]), np.array([100.0]), CELLS, Choices(np.arange(5.0)[:, None]), np.zeros((5, 1), dtype=int), LATTICE)
     return Study(file, None, None, COLUMNS, space)
 
