@@ -22,7 +22,7 @@ from codesign.fields import as_float
 from codesign.mapping import parallelism
 from codesign.physical.built import built
 from codesign.search.space import cells_at, lanes, to_values
-from codesign.study import Study, make_model
+from codesign.study import Exact, Study, make_exact_evaluation, make_model
 from codesign.units import unit_factor
 
 ROOT = Path(__file__).parents[1]
@@ -101,6 +101,12 @@ LANES = 1024
 def study(name: str) -> Study:
     """A shipped study, ready to be searched."""
     return load(CONFIGS / "studies" / f"{name}.toml")
+
+
+@functools.cache
+def exact(name: str) -> Exact:
+    """The exact evaluation of a shipped study, compiled once."""
+    return make_exact_evaluation(study(name))
 
 
 def mapping(rules: str, **degrees: float) -> parallelism.Mapping:

@@ -1,12 +1,17 @@
 """Does a study round to what is exact, keep nothing idle, and compare itself fairly?"""
 
 import cases
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from codesign import tree
+from codesign.cells import applied
+from codesign.evaluate import evaluate
 from codesign.legal import DEGREES, POD, groups_of
 from codesign.mapping.lattice import exact_pods
-from codesign.study import lean, make_exact_evaluation
+from codesign.study import lean
 
 STUDIES = cases.STUDIES
 
@@ -57,7 +62,7 @@ def test_rounding_gives_whole_steps_and_exact_pods(name):
 @pytest.mark.parametrize("name", cases.ONE_WORK)
 def test_lean_designs_are_no_worse_and_no_larger(name):
     study = cases.study(name)
-    exact = make_exact_evaluation(study)
+    exact = cases.exact(name)
     generator = np.random.default_rng(5)
     cell = generator.integers(0, study.space.size, 3000)
     low, high = np.log(study.space.low)[:, None], np.log(study.space.high)[:, None]
@@ -71,6 +76,22 @@ def test_lean_designs_are_no_worse_and_no_larger(name):
     assert np.all(slim <= x * (1 + 1e-12))
     assert np.all(after <= before + 1e-11)
     assert np.all(broken <= 0)
+
+
+@pytest.mark.parametrize("name", cases.ONE_WORK)
+def test_a_lane_of_the_search_is_the_design_it_stands_for(name):
+    study = cases.study(name)
+    cells = np.array([0, study.space.size // 2, study.space.size - 1])
+    x = np.sqrt(study.space.low * study.space.high)[:, None] * np.ones(len(cells))
+    metrics, _, _ = cases.exact(name)(x, cells)
+    for row, cell in enumerate(cells):
+        values = {path: column[cell] for path, column in study.columns.items()}
+        parts = {p: n for free in study.file.discrete if free.options for p, n in free.options[int(values[free.path])].items()}
+        values = {path: v for path, v in values.items() if path not in parts}
+        values |= {free.path: x[i, row] for i, free in enumerate(study.file.continuous)}
+        design = applied((study.design, study.workload), parts | {path: jnp.asarray(float(v)) for path, v in values.items()})
+        for found, wanted in zip(jax.tree.leaves(tree.take(metrics, row)), jax.tree.leaves(evaluate(*design)), strict=True):
+            np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("name", cases.TRAINING_STUDIES)

@@ -5,12 +5,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import BASES, ONE_WORK, POINTS, STRUCTURES
+from cases import BASES, POINTS, STRUCTURES
 
 from codesign import tree
-from codesign.cells import applied
 from codesign.evaluate import evaluate
-from codesign.study import make_exact_evaluation
 from codesign.workload.parameters import active_parameters, total_parameters
 
 TRACES: list[object] = []
@@ -55,21 +53,6 @@ def test_other_values_are_never_traced_again():
         compiled(*cases.mapped(cases.multiplied(base, scale_up=2), micro_batch=2))
     assert len(TRACES) == len(structures)
     assert set(TRACES) == structures
-
-
-@pytest.mark.parametrize("name", ONE_WORK)
-def test_a_lane_of_the_search_is_the_design_it_stands_for(name):
-    study = cases.study(name)
-    cells = np.array([0, study.space.size // 2, study.space.size - 1])
-    x = np.sqrt(study.space.low * study.space.high)[:, None] * np.ones(len(cells))
-    metrics, _, _ = make_exact_evaluation(study)(x, cells)
-    for row, cell in enumerate(cells):
-        values = {path: column[cell] for path, column in study.columns.items()}
-        parts = {p: n for free in study.file.discrete if free.options for p, n in free.options[int(values[free.path])].items()}
-        values = {path: v for path, v in values.items() if path not in parts}
-        values |= {free.path: x[i, row] for i, free in enumerate(study.file.continuous)}
-        design = applied((study.design, study.workload), parts | {path: jnp.asarray(float(v)) for path, v in values.items()})
-        _close(evaluate(*design), tree.take(metrics, row), rtol=1e-12)
 
 
 def test_designs_of_mixed_structure_keep_their_order():
