@@ -534,7 +534,7 @@ def test_one_mistake_is_one_message(case, tmp_path):
 
 @pytest.mark.parametrize("base", ["study", "system", "named"])
 def test_the_files_without_a_mistake_are_in_order(base, tmp_path):
-    load(written(tmp_path, BASES[base](), "file.toml"))
+    assert load(written(tmp_path, BASES[base](), "file.toml"))
 
 
 # settings

@@ -89,9 +89,8 @@ class Kept:
             parts = pickle.dumps((self._function.__module__, self._function.__qualname__, self._parts, shapes, str(tree), _surroundings()))
         except Exception:  # a user's own class may fail in any way; then nothing is kept
             return lambda leaves: self._jitted(*jax.tree.unflatten(tree, leaves))
-        key = hashlib.sha256(parts).hexdigest()
-        file = folder / f"{key}.program"
-        found = _read(file) or _made(self._function, key, file, tree, leaves)
+        file = folder / f"{hashlib.sha256(parts).hexdigest()}.program"
+        found = _read(file) or _made(self._function, file, tree, leaves)
         return lambda leaves: jax.tree.unflatten(found[1], found[0](*leaves))
 
 
@@ -111,7 +110,7 @@ def _read(file: Path) -> tuple[Flat, Any] | None:
         return None
 
 
-def _made(function: Callable[..., Any], key: str, file: Path, tree: Any, leaves: list[Any]) -> tuple[Flat, Any]:
+def _made(function: Callable[..., Any], file: Path, tree: Any, leaves: list[Any]) -> tuple[Flat, Any]:
     """The program compiled; kept, where a loaded copy gives the same bits."""
     example: list[Any] = []
 
@@ -121,7 +120,6 @@ def _made(function: Callable[..., Any], key: str, file: Path, tree: Any, leaves:
         example.append(jax.tree.unflatten(structure, range(len(results))))
         return results
 
-    flat.__name__ = f"kept_{key}"
     least = jax.config.values["jax_persistent_cache_min_compile_time_secs"]
     try:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", NEVER)
