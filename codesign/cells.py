@@ -4,7 +4,8 @@ A cell is one legal combination. Its columns hold numbers by path, or the number
 package of choices or a fabric; `cell_values` turns them into leaves of the design.
 """
 
-import itertools
+import math
+from collections import Counter
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from codesign import tree
+from codesign.config.problems import ConfigError, Problem
 from codesign.config.study_file import StudyFile
 from codesign.config.traffic_file import legal_ranks
 from codesign.config.values import FABRIC
@@ -20,6 +22,7 @@ from codesign.fields import as_float
 from codesign.legal import POD, Groups, column, degrees_of, groups_of, pod_rule, pod_tables, rules_of
 from codesign.performance.demand import Demand, demand_numbers
 from codesign.search.lattice import Lattice, Table
+from codesign.search.space import Listed
 from codesign.topology.choice import Choice
 from codesign.workload.training import Workload
 
@@ -32,17 +35,22 @@ DEMAND = (
 """Numbers that the traffic of a study sets in every cell."""
 
 UNIT = "deployment.decode.ep"
+BLOCK = 1 << 18
+"""Combinations looked at in one go."""
+MOST_COMBINATIONS, MOST_CELLS = 1 << 30, 4_000_000
+"""Beyond these listing takes too long, or search and proof more than 4 GiB (`experiments/large_run.py --cells`)."""
 
 
 class NoLegalMapping(Exception):
     """No combination of the listed degrees is legal; says which rules bar how many."""
 
 
-def _grid(file: StudyFile) -> dict[str, np.ndarray]:
-    """Every combination of the discrete choices, one column per path."""
-    combinations = list(itertools.product(*(free.values for free in file.discrete)))
-    table = np.asarray(combinations, dtype=float).reshape(len(combinations), len(file.discrete))
-    return {free.path: table[:, i] for i, free in enumerate(file.discrete)}
+def _combinations(file: StudyFile, first: int, last: int) -> dict[str, np.ndarray]:
+    """Combinations of the discrete choices from one number to another, the last choice changing fastest: one column per path."""
+    if not file.discrete:
+        return {}
+    places = np.unravel_index(np.arange(first, last), [len(free.values) for free in file.discrete])
+    return {free.path: np.asarray(free.values, dtype=float)[place] for free, place in zip(file.discrete, places, strict=True)}
 
 
 def _matters(file: StudyFile, columns: dict[str, np.ndarray]) -> np.ndarray:
@@ -59,27 +67,53 @@ def _matters(file: StudyFile, columns: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def legal_columns(file: StudyFile, design: Design, workload: Workload) -> dict[str, np.ndarray]:
-    """The legal combinations of the discrete choices, with dp filled in; `NoLegalMapping` if there is none."""
-    columns = _grid(file)
+    """The legal combinations of the discrete choices, with dp filled in.
+
+    Raises `NoLegalMapping` if there is none, `ConfigError` if there are more than can be held.
+    """
+    total = math.prod(len(free.values) for free in file.discrete)
+    if total > MOST_COMBINATIONS:
+        raise _too_many(file, f"{total:.3g} combinations, more than the {MOST_COMBINATIONS:.3g} that can be looked through")
+    found, barred, cells = list[dict[str, np.ndarray]](), Counter[str](), 0
+    for first in range(0, total, BLOCK):
+        columns, bars = _legal_block(_combinations(file, first, min(first + BLOCK, total)), file, design, workload)
+        found.append(columns)
+        barred.update(bars)
+        cells += len(next(iter(columns.values())))
+        if cells > MOST_CELLS:
+            raise _too_many(file, f"more than {MOST_CELLS:,} legal combinations, beyond which search and proof need over 4 GiB")
+    if not cells:
+        text = "; ".join(f"{rule}: bars {count} of {total}" for rule, count in barred.most_common() if count)
+        raise NoLegalMapping(f"no legal mapping among {total} combinations: {text}")
+    return {path: np.concatenate([columns[path] for columns in found]) for path in found[0]}
+
+
+def _too_many(file: StudyFile, what: str) -> ConfigError:
+    """Says which lists are long, so that a user knows where to cut."""
+    longest = sorted(file.discrete, key=lambda free: -len(free.values))
+    lengths = " x ".join(f"{len(free.values)} of {free.name}" for free in longest if len(free.values) > 1)
+    return ConfigError([Problem("discrete", 0, "", f"{what} ({lengths}): shorten the lists, or split the study and join its fronts")])
+
+
+def _legal_block(
+    columns: dict[str, np.ndarray], file: StudyFile, design: Design, workload: Workload
+) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+    """The legal ones of some combinations, and how many of them every rule bars."""
     rules = rules_of(columns, design, workload)
     rules["a pod holds whole tensor-parallel groups and expert sets"] = pod_rule(file, groups_of(columns, design, workload), columns)
     if file.demand is not None:
         ranks = legal_ranks(file.demand.matrix)
         rules["ep divides the ranks of the traffic"] = np.isin(column("mapping.ep", columns, design, workload), ranks)
     allowed = np.all(list(rules.values()), axis=0) & _matters(file, columns)
-    if not allowed.any():
-        total = allowed.size
-        barred = sorted(((int(np.sum(~mask)), rule) for rule, mask in rules.items()), reverse=True)
-        text = "; ".join(f"{rule}: bars {count} of {total}" for count, rule in barred if count)
-        raise NoLegalMapping(f"no legal mapping among {total} combinations: {text}")
     filled = {} if design.mapping is None else {"mapping.dp": degrees_of(columns, design, workload)["dp"][allowed]}
     if not columns and not filled:  # the one cell of a study in which nothing is chosen needs a number to stand for it
-        filled = {UNIT: column(UNIT, columns, design, workload)}
-    return {path: values[allowed] for path, values in columns.items()} | filled
+        filled = {UNIT: column(UNIT, columns, design, workload)[allowed]}
+    found = {path: values[allowed] for path, values in columns.items()} | filled
+    return found, {rule: int(np.sum(~mask)) for rule, mask in rules.items()}
 
 
 def cell_values(file: StudyFile, columns: dict[str, np.ndarray], dtype: Any) -> dict[str, Any]:
-    """Columns as leaves of a design: numbers as arrays, part choices as stacked parts gathered per cell."""
+    """Columns as leaves of a design: numbers as arrays, chosen parts as stacked parts and the row of each cell."""
     options = {free.path: free.options for free in file.discrete if free.options}
     values: dict[str, Any] = {}
     for path, chosen in columns.items():
@@ -87,7 +121,8 @@ def cell_values(file: StudyFile, columns: dict[str, np.ndarray], dtype: Any) -> 
             values[f"{path}.index"] = jnp.asarray(chosen, dtype=dtype)
         elif path in options:
             stacked = {inner: tree.stack([option[inner] for option in options[path]]) for inner in options[path][0]}
-            values |= {inner: tree.cast(tree.take(nodes, chosen.astype(int)), dtype) for inner, nodes in stacked.items()}
+            row = jnp.asarray(chosen, dtype=jnp.int32)
+            values |= {inner: Listed(row, tree.cast(nodes, dtype)) for inner, nodes in stacked.items()}
         else:
             values[path] = jnp.asarray(chosen, dtype=dtype)
     return values

@@ -11,14 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from codesign.cells import cell_values
-from codesign.search import bound, branch, cover, enclose, exactness, interval, lattice, operation_bounds, pool, slopes
+from codesign.search import bound, branch, columns, cover, enclose, exactness, interval, lattice, operation_bounds, pool, slopes
 from codesign.search import program as programs
 from codesign.search.archive import Archive
 from codesign.search.certify import Proof, ProofProgress, prove
 from codesign.search.program import flatten
+from codesign.search.space import cells_at
 from codesign.study import Exact, Front, Study, designs_of, front_of, gap_results, make_exact_evaluation, make_model
 
-RULES = (programs, interval, operation_bounds, exactness, slopes, enclose, bound, cover, branch, pool, lattice)
+RULES = (programs, columns, interval, operation_bounds, exactness, slopes, enclose, bound, cover, branch, pool, lattice)
 """The modules by which a problem is bounded."""
 
 
@@ -47,13 +48,13 @@ def problem_of(study: Study, target: float) -> dict[str, Any]:
     with jax.enable_x64(True):
         model = make_model(study.file, study.design, study.workload, jnp.float64, gap_results)
         cells = cell_values(study.file, study.columns, jnp.float64)
-        leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(cells)]
         dimension = study.space.dimension
-        fixed = {dimension + i: float(leaf[0]) for i, leaf in enumerate(leaves) if leaf.min() == leaf.max()}
-        one = jax.tree.map(lambda leaf: leaf[0], cells)
+        leaves = {dimension + i: column for i, column in enumerate(columns.columns_of(cells))}
+        fixed = {number: column.only for number, column in leaves.items() if column.only is not None}
+        one = cells_at(cells, np.array(0))
         middle = tuple(jnp.asarray(value) for value in np.sqrt(study.space.low * study.space.high))
         program = flatten(model, (middle, one), fixed)
-    moving = {dimension + i: leaf for i, leaf in enumerate(leaves) if dimension + i not in fixed}
+    moving = {number: column for number, column in leaves.items() if number not in fixed}
     return {
         "program": program, "dimension": dimension, "objectives": len(study.file.objectives), "leaves": moving,
         "lattice": study.space.lattice, "cells": study.space.size, "target": float(np.log1p(target)),
@@ -93,7 +94,8 @@ def fingerprint(problem: dict[str, Any]) -> str:
     """What names a proved problem: program, cells, lattice, and the rules by which it was bounded. Another one of each has another name."""
     found, built = hashlib.sha256(repr(problem["program"]).encode()), problem["lattice"]
     tables = [array for _, table in sorted(built.tables.items()) for array in (*table.rows, table.which)]
-    for array in (*problem["leaves"].values(), built.low, built.high, built.steps, *tables):
+    leaves = [array for column in problem["leaves"].values() for array in column]
+    for array in (*leaves, built.low, built.high, built.steps, *tables):
         found.update(str(np.shape(array)).encode() + np.ascontiguousarray(array, dtype=float).tobytes())
     for module in RULES:
         found.update(inspect.getsource(module).encode())

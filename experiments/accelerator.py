@@ -52,14 +52,18 @@ def any_cells(space: Any) -> Callable[[Any, Any], Any]:
     """A cell per design, drawn by a key."""
     import jax
 
-    return lambda cells, key: jax.tree.map(lambda leaf: leaf[jax.random.randint(key, (LANES,), 0, space.size)], cells)
+    from codesign.search.space import cells_at
+
+    return lambda cells, key: cells_at(cells, jax.random.randint(key, (LANES,), 0, space.size))
 
 
 def one_cell(space: Any) -> Callable[[Any, Any], Any]:
     """One cell for all designs, drawn by a key."""
     import jax
 
-    return lambda cells, key: jax.tree.map(lambda leaf: leaf[jax.random.randint(key, (), 0, space.size)], cells)
+    from codesign.search.space import cells_at
+
+    return lambda cells, key: cells_at(cells, jax.random.randint(key, (), 0, space.size))
 
 
 def measured(name: str) -> list[Row]:

@@ -21,6 +21,7 @@ from codesign.search.bound import Bounder, Boxes
 from codesign.search.cover import weights
 from codesign.search.enclose import Enclosure
 from codesign.search.program import UnknownOperation
+from codesign.search.space import cells_at
 from codesign.study import Study, gap_results, make_model
 
 BATCH = 1024
@@ -55,10 +56,10 @@ class Count(NamedTuple):
 def make_evaluation(study: Study) -> Evaluate:
     """The compiled model."""
     model = jax.jit(make_model(study.file, study.design, study.workload, jnp.float64, gap_results))
-    cells = jax.tree.map(np.asarray, cell_values(study.file, study.columns, jnp.float64))
+    cells = cell_values(study.file, study.columns, jnp.float64)
 
     def evaluate(x: np.ndarray, cell: np.ndarray) -> np.ndarray:
-        objectives, gaps = model(tuple(x), jax.tree.map(lambda leaf: leaf[cell], cells))
+        objectives, gaps = model(tuple(x), cells_at(cells, cell))
         return np.stack([np.asarray(row) for row in (*objectives, *gaps)])
 
     return evaluate
@@ -95,7 +96,7 @@ def checked(study: Study, problem: dict[str, Any], bounder: Bounder, evaluate: E
     program, count = problem["program"], problem["objectives"]
     x = random_points(study, parts, points, rng).reshape(problem["dimension"], -1)
     found = evaluate(x, np.repeat(parts.cell, points)).reshape(-1, BATCH, points)
-    leaves = {number: np.stack([leaf[parts.cell]] * 2) for number, leaf in problem["leaves"].items()}
+    leaves = {number: np.stack([leaf.at(parts.cell)] * 2) for number, leaf in problem["leaves"].items()}
     values = dict(enumerate(np.stack([parts.low, parts.high], axis=1))) | leaves
     natural = Enclosure(program, list(program.operations), program.outputs).bounds(values, {})
     low, high = (np.stack([np.broadcast_to(natural[o][side], BATCH) for o in program.outputs])[..., None] for side in (0, 1))

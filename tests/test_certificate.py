@@ -19,6 +19,7 @@ from codesign.search.archive import Archive
 from codesign.search.bound import Boxes
 from codesign.search.branch import branching, joined
 from codesign.search.certify import prove
+from codesign.search.columns import column
 from codesign.search.lattice import Lattice, Table
 from codesign.search.program import flatten
 
@@ -101,7 +102,7 @@ def _toy(name):
     feasible &= np.all(np.isfinite(objectives), axis=0)
     problem = {
         "program": program, "dimension": 2, "objectives": len(objectives), "lattice": LATTICE, "cells": 2,
-        "leaves": {2 + i: leaf for i, leaf in enumerate(LEAVES.values())},
+        "leaves": {2 + i: column(leaf) for i, leaf in enumerate(LEAVES.values())},
     }  # fmt: skip
     return Toy(problem, x, cell, objectives, feasible, evaluate)
 
@@ -253,7 +254,7 @@ def test_every_part_of_a_proved_problem_enters_its_name():
     lattice = problem["lattice"]
     others = [
         problem | {"program": _toy("kinks").problem["program"]},
-        problem | {"leaves": problem["leaves"] | {2: LEAVES["p"] + 0.1}},
+        problem | {"leaves": problem["leaves"] | {2: column(LEAVES["p"] + 0.1)}},
         problem | {"lattice": lattice._replace(steps=2 * lattice.steps)},
         problem | {"lattice": lattice._replace(high=2 * lattice.high)},
         problem | {"lattice": lattice._replace(tables={1: TABLES._replace(which=np.array([1, 0]))})},

@@ -23,6 +23,7 @@ from codesign.fields import quantities
 from codesign.report.folder import read_run
 from codesign.report.rebuild import design_of
 from codesign.report.run import Run, resolved_study
+from codesign.search.space import cells_at
 from codesign.study import Front, label_of, make_exact_evaluation
 from codesign.units import to_unit
 
@@ -191,7 +192,7 @@ def same(left, right):
 
 def searched(study, x, cell):
     """The design that the search evaluates in a cell, the chosen fabric in the place of all."""
-    values = tree.take(cell_values(study.file, study.columns, jnp.float64), cell)
+    values = cells_at(cell_values(study.file, study.columns, jnp.float64), np.array(cell))
     free = dict(zip((free.path for free in study.file.continuous), jnp.asarray(x), strict=True))
     design, workload = applied(open_point(study.file, study.design, study.workload), values | free)
     if f"{FABRIC}.index" in values:

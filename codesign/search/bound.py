@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from codesign.search.columns import Column
 from codesign.search.enclose import Enclosure, split, touched
 from codesign.search.interval import UNIT, Interval, sign_of
 from codesign.search.program import Program, needed, regrouped
@@ -87,7 +88,7 @@ class Bounder:
     computed without rounding where whole numbers allow it: equalities of sizes are then seen.
     """
 
-    def __init__(self, program: Program, dimension: int, objectives: int, leaves: dict[int, np.ndarray], listed: set[int]) -> None:
+    def __init__(self, program: Program, dimension: int, objectives: int, leaves: dict[int, Column], listed: set[int]) -> None:
         self.dimension, self.leaves, self.variables = dimension, leaves, sorted(listed)
         free = touched(program, set(range(dimension)) - listed)
         exact = frozenset(operation.result for operation in program.operations if operation.result not in free) - regrouped(program)
@@ -106,7 +107,7 @@ class Bounder:
 
     def cell_values(self, cell: np.ndarray) -> Leaves:
         """Bounds of what depends on cells (n,) alone; whole numbers stay exact."""
-        known = {number: np.stack([leaf[cell], leaf[cell]]) for number, leaf in self.leaves.items()}
+        known = {number: np.stack([leaf.at(cell)] * 2) for number, leaf in self.leaves.items()}
         found = self.cells.bounds(known, {})
         return {number: np.broadcast_to(bounds, (2, len(cell))) for number, bounds in found.items()}
 

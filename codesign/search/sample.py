@@ -9,7 +9,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from codesign.pareto import ideal, nadir, nondominated
-from codesign.search.space import Lanes, Model, Ready, Space
+from codesign.search.space import Lanes, Model, Ready, Space, cells_at
 
 CHUNK = 16384
 FIXED = 8 * CHUNK
@@ -46,9 +46,7 @@ def _placements() -> tuple[Any, Any] | None:
     return NamedSharding(mesh, PartitionSpec("lanes")), NamedSharding(mesh, PartitionSpec())
 
 
-@jax.jit
-def _gather(cells: Any, index: jax.Array) -> Any:
-    return jax.tree.map(lambda leaf: jnp.take(leaf, index, axis=0), cells)
+_gather = jax.jit(cells_at)
 
 
 @jax.jit

@@ -34,6 +34,13 @@ class Ready:
         return self.model(x, cell)
 
 
+class Listed(NamedTuple):
+    """Parts of cells: for each cell the `row` (cells,) of one of the `options`, a pytree of (k,) leaves, which thus are kept once."""
+
+    row: Any
+    options: Any
+
+
 class Choices:
     """Which choices make up each cell, as places (cells, k) in the order of the distinct values of each column of `codes`?"""
 
@@ -58,12 +65,12 @@ class Choices:
             for step in (-1, 1):
                 moved = self.places.copy()
                 moved[:, column] = np.clip(moved[:, column] + step, 0, size - 1)
-                found.append(np.where(moved[:, column] == self.places[:, column], -1, self.cells(moved)))
-        return np.stack(found, axis=1).astype(np.int32)
+                found.append(np.where(moved[:, column] == self.places[:, column], -1, self.cells(moved)).astype(np.int32))
+        return np.stack(found, axis=1)
 
 
 class Space(NamedTuple):
-    """`low` and `high` (d,) bound the variables; `cells` is a pytree of (cells,) leaves, each made up of `choices`.
+    """`low` and `high` (d,) bound the variables; `cells` is a pytree of (cells,) leaves and of `Listed` parts, each made up of `choices`.
 
     `moves` (cells, 2 k) are neighbours of each cell (-1 pads); `lattice` is what can be built.
     """
@@ -78,7 +85,7 @@ class Space(NamedTuple):
     @property
     def size(self) -> int:
         """Number of cells."""
-        return len(jax.tree.leaves(self.cells)[0])
+        return len(self.choices.places)
 
     def snap(self, x: np.ndarray, cell: np.ndarray) -> np.ndarray:
         """Values (d, n) in cells (n,) rounded to what can be built."""
@@ -108,4 +115,14 @@ def lanes(array: np.ndarray, dtype: Any = jnp.float32) -> Lanes:
 
 def cells_at(cells: Any, index: np.ndarray) -> Any:
     """The cells at `index` (n,) as a pytree of (n,) leaves."""
-    return jax.tree.map(lambda leaf: jnp.take(leaf, index, axis=0), cells)
+
+    def taken(node: Any) -> Any:
+        row, options = (jnp.take(node.row, index, axis=0), node.options) if isinstance(node, Listed) else (index, node)
+        return jax.tree.map(lambda leaf: jnp.take(leaf, row, axis=0), options)
+
+    return jax.tree.map(taken, cells, is_leaf=is_listed)
+
+
+def is_listed(node: Any) -> bool:
+    """Is a node of the cells a part that is kept once for many cells?"""
+    return isinstance(node, Listed)
