@@ -104,11 +104,26 @@ def pod_rule(file: StudyFile, groups: Groups, columns: Columns) -> np.ndarray:
 def pod_tables(file: StudyFile, groups: Groups) -> tuple[list[np.ndarray], np.ndarray]:
     """The pods that can be built for every distinct set of groups, and the table that each cell uses."""
     free = next(f for f in file.continuous if f.path == POD)
-    distinct, which = np.unique(np.stack([size for pair in groups for size in pair], axis=1), axis=0, return_inverse=True)
+    distinct, which = distinct_rows([size for pair in groups for size in pair])
 
     def pods(sizes: np.ndarray) -> np.ndarray:
         """Pods in which the groups of all kinds lie exactly."""
         fitting = [exact_pods(float(block), float(spread), free.low, free.high, free.step) for block, spread in sizes.reshape(-1, 2)]
         return functools.reduce(np.intersect1d, fitting)
 
-    return [pods(sizes) for sizes in distinct], which.ravel()
+    return [pods(sizes) for sizes in distinct], which
+
+
+def distinct_rows(columns: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct rows (m, k) of k columns (n,), in order of the first column and so on, and the row of each place (n,).
+
+    >>> distinct_rows([np.array([2.0, 1.0, 2.0]), np.array([5.0, 5.0, 5.0])])[1].tolist()
+    [1, 0, 1]
+    """
+    key = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:  # the number of distinct rows so far times that of a column's values cannot overflow
+        key = np.unique(key, return_inverse=True)[1].ravel()
+        values, place = np.unique(column, return_inverse=True)
+        key = key * len(values) + place.ravel()
+    _, first, which = np.unique(key, return_index=True, return_inverse=True)
+    return np.stack([column[first] for column in columns], axis=1), which.ravel()

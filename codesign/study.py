@@ -185,12 +185,14 @@ def designs_of(front: Front, exact: "Exact") -> Archive:
 
 
 def cells_of(study: Study, columns: dict[str, np.ndarray]) -> np.ndarray:
-    """The numbers of the cells with the given discrete choices (n,)."""
+    """The numbers of the cells with the given discrete choices (n,); -1 where there is none."""
     paths = [free.path for free in study.file.discrete]
     if not paths:
         return np.zeros(len(next(iter(columns.values()))), dtype=int)
-    places = {key: number for number, key in enumerate(zip(*(study.columns[path].tolist() for path in paths), strict=True))}
-    return np.array([places[key] for key in zip(*(np.asarray(columns[path]).tolist() for path in paths), strict=True)])
+    known = [np.unique(study.columns[path]) for path in paths]
+    places = [np.minimum(np.searchsorted(values, columns[path]), len(values) - 1) for values, path in zip(known, paths, strict=True)]
+    listed = [values[place] == columns[path] for values, place, path in zip(known, places, paths, strict=True)]
+    return np.where(np.all(listed, axis=0), study.space.choices.cells(np.stack(places, axis=1)), -1)
 
 
 Exact = Callable[[np.ndarray, np.ndarray], tuple[Metrics, np.ndarray, np.ndarray]]

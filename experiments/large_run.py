@@ -1,7 +1,8 @@
 """What does a run of 10^8 evaluated designs keep, and how much memory does it take?
 
 Every study is solved by `codesign optimize` in a process of its own; then one is with as many generations of mutation in a round
-as that many designs take, which is what a user sets who has time to spare.
+as that many designs take, which is what a user sets who has time to spare; last the flagship study with as many combinations
+of choices as a study may have.
 """
 
 import argparse
@@ -17,13 +18,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from claim import ROOT, Row, parser, show
+from scaling_studies import written
 
-STUDIES = tuple(sorted(path.stem for path in (ROOT / "configs" / "studies").glob("*.toml")))
+SHIPPED = ROOT / "configs" / "studies"
+STUDIES = tuple(sorted(path.stem for path in SHIPPED.glob("*.toml")))
 LARGE = "passage"
 MOST = 4.0
 """GiB."""
 CHILDREN = 16_384
 """Designs of a generation."""
+VARIABLES = 4
+"""Of the widest study, as the flagship has."""
 UNITS = 12
 """In how many units of mutation a search looks at least: three wide rounds that gain nothing, of four units each."""
 PAUSE = 0.2
@@ -65,11 +70,11 @@ def waited(process: subprocess.Popen) -> tuple[float, float]:
     return usage.ru_maxrss / 2**20, family
 
 
-def solved(name: str, *settings: str) -> Measured:
-    """A study solved by the command, without programs that earlier runs have compiled."""
+def solved(study: Path, *settings: str) -> Measured:
+    """A study file solved by the command, without programs that earlier runs have compiled."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
-        command = [sys.executable, "-c", "from codesign.cli import main; main()", "optimize", f"configs/studies/{name}.toml"]
+        command = [sys.executable, "-c", "from codesign.cli import main; main()", "optimize", str(study)]
         command += ["--out", str(out), *(part for setting in settings for part in ("--set", setting))]
         environment = os.environ | {"JAX_PLATFORMS": "cpu", "HOME": folder}
         start = time.perf_counter()
@@ -109,13 +114,14 @@ def arguments() -> argparse.ArgumentParser:
     result = parser(__doc__)
     result.add_argument("--studies", nargs="*", choices=STUDIES, default=list(STUDIES), help="studies whose memory is measured")
     result.add_argument("--designs", type=float, default=1e8, help="designs of the large run (0: none)")
+    result.add_argument("--cells", type=float, default=2e6, help="about how many legal combinations the widest study has (0: none)")
     return result
 
 
 def main() -> int:
     """Print the claim."""
     chosen = arguments().parse_args()
-    rows = [row for name in chosen.studies for row in memory_rows(name, solved(name))]
+    rows = [row for name in chosen.studies for row in memory_rows(name, solved(SHIPPED / f"{name}.toml"))]
     assumptions = [
         f"{os.cpu_count()} cores; every program is compiled anew; a proof has its processes beside the command",
         "a run keeps the designs of the front (search.front of them at most), a sample of random designs, and the manifest",
@@ -123,9 +129,14 @@ def main() -> int:
     generations = math.ceil(chosen.designs / (UNITS * CHILDREN))
     if generations:
         settings = (f"search.generations={generations}", "search.certificate_seconds=0")
-        rows += large_rows(chosen.designs, solved(LARGE, *settings))
+        rows += large_rows(chosen.designs, solved(SHIPPED / f"{LARGE}.toml", *settings))
         asked = "".join(f" --set {setting}" for setting in settings)
         assumptions.append(f"the large run: codesign optimize configs/studies/{LARGE}.toml{asked}")
+    if chosen.cells:
+        with tempfile.TemporaryDirectory() as folder:
+            found = solved(written(Path(folder), int(chosen.cells), VARIABLES))
+        rows += [Row("wide.cells", "legal combinations of the widest study", "1", None, found.manifest["cells"])]
+        rows += memory_rows("wide", found)
     return show("Memory of every study, and of a run that evaluates very many designs", rows, assumptions, chosen.json)
 
 

@@ -108,6 +108,13 @@ def test_a_run_of_another_version_of_the_model_is_told(folder):
     assert "other values in this version" in result.stderr
 
 
+def test_a_run_of_choices_that_are_no_cell_is_told(folder, monkeypatch):
+    monkeypatch.setattr("codesign.commands.certify._choice", lambda free, shown: -1.0)
+    result = invoke("certify", folder)
+    assert result.exit_code == 2
+    assert "other values in this version" in result.stderr
+
+
 @pytest.mark.parametrize("number", ["nan", "inf", "0", "-1"])
 @pytest.mark.parametrize("option", ["--eps", "--seconds"])
 def test_an_option_that_is_no_positive_number_is_told(option, number, tmp_path):

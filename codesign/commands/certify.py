@@ -92,12 +92,15 @@ def _front(run: Run, study: Study, folder: Path) -> Front:
     columns = {free.path: np.array([_choice(free, shown) for shown in run.columns[free.name]]) for free in file.discrete}
     x = np.stack([np.array(run.columns[free.name]) * unit_factor(free.unit)[0] for free in file.continuous])
     cell = cells_of(study, columns or {"": np.zeros(run.size)})
+    other = ConfigError([Problem(shown_path(folder), 0, "", "its designs have other values in this version: solve the study again")])
+    if (cell < 0).any():
+        raise other
     x = study.space.snap(x, cell)
     with jax.enable_x64(True):
         exact = make_exact_evaluation(study)
         _, objectives, broken = exact(x, cell)
         if not _as_kept(run, objectives, broken):
-            raise ConfigError([Problem(shown_path(folder), 0, "", "its designs have other values in this version: solve the study again")])
+            raise other
         designs = Archive(x, cell, objectives)
         return front_of(study, designs, exact, Found(designs, designs), Volumes(0.0, 0.0, 0.0), run.manifest["seed"])
 

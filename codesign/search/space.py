@@ -54,19 +54,22 @@ class Choices:
 
     def cells(self, places: np.ndarray) -> np.ndarray:
         """The cells (n,) of some choices (n, k), places within the sizes; -1 where they are none."""
-        wanted = places @ self.strides
+        return self._at(places @ self.strides)
+
+    def _at(self, wanted: np.ndarray) -> np.ndarray:
+        """The cells with some keys, -1 where there is none; much faster for keys in order."""
         found = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
         return np.where(self.keys[found] == wanted, self.order[found], -1)
 
     def neighbours(self) -> np.ndarray:
         """For every cell those that differ by one step in one choice (cells, 2 k); -1 pads."""
-        found = []
-        for column, size in enumerate(self.sizes):
-            for step in (-1, 1):
-                moved = self.places.copy()
-                moved[:, column] = np.clip(moved[:, column] + step, 0, size - 1)
-                found.append(np.where(moved[:, column] == self.places[:, column], -1, self.cells(moved)).astype(np.int32))
-        return np.stack(found, axis=1)
+        found = np.full((len(self.places), 2 * len(self.sizes)), -1, dtype=np.int32)
+        for column, (size, stride) in enumerate(zip(self.sizes, self.strides, strict=True)):
+            place = self.places[self.order, column]
+            for side, step in enumerate((-1, 1)):
+                inside = np.flatnonzero((place + step >= 0) & (place + step < size))
+                found[self.order[inside], 2 * column + side] = self._at(self.keys[inside] + step * stride)
+        return found
 
 
 class Space(NamedTuple):
