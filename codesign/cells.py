@@ -37,8 +37,8 @@ DEMAND = (
 UNIT = "deployment.decode.ep"
 BLOCK = 1 << 18
 """Combinations looked at in one go."""
-MOST_COMBINATIONS, MOST_CELLS = 1 << 30, 4_000_000
-"""Beyond these listing takes too long, or search and proof more than 4 GiB (`experiments/large_run.py --cells`)."""
+MOST_COMBINATIONS, MOST_NUMBERS = 1 << 30, 50_000_000
+"""Beyond these listing takes too long, or search and proof over 4 GiB: of cells times choices and variables (`experiments/large_run.py`)."""
 
 
 class NoLegalMapping(Exception):
@@ -74,14 +74,15 @@ def legal_columns(file: StudyFile, design: Design, workload: Workload) -> dict[s
     total = math.prod(len(free.values) for free in file.discrete)
     if total > MOST_COMBINATIONS:
         raise _too_many(file, f"{total:.3g} combinations, more than the {MOST_COMBINATIONS:.3g} that can be looked through")
+    most = MOST_NUMBERS // max(len(file.discrete) + len(file.continuous), 1)
     found, barred, cells = list[dict[str, np.ndarray]](), Counter[str](), 0
     for first in range(0, total, BLOCK):
         columns, bars = _legal_block(_combinations(file, first, min(first + BLOCK, total)), file, design, workload)
         found.append(columns)
         barred.update(bars)
         cells += len(next(iter(columns.values())))
-        if cells > MOST_CELLS:
-            raise _too_many(file, f"more than {MOST_CELLS:,} legal combinations, beyond which search and proof need over 4 GiB")
+        if cells > most:
+            raise _too_many(file, f"more than {most:,} legal combinations, beyond which search and proof need over 4 GiB")
     if not cells:
         text = "; ".join(f"{rule}: bars {count} of {total}" for rule, count in barred.most_common() if count)
         raise NoLegalMapping(f"no legal mapping among {total} combinations: {text}")

@@ -114,7 +114,7 @@ def arguments() -> argparse.ArgumentParser:
     result = parser(__doc__)
     result.add_argument("--studies", nargs="*", choices=STUDIES, default=list(STUDIES), help="studies whose memory is measured")
     result.add_argument("--designs", type=float, default=1e8, help="designs of the large run (0: none)")
-    result.add_argument("--cells", type=float, default=2e6, help="about how many legal combinations the widest study has (0: none)")
+    result.add_argument("--cells", type=float, default=2.5e6, help="about how many legal combinations the widest study has (0: none)")
     return result
 
 

@@ -59,7 +59,7 @@ def test_choices_find_their_cell_and_what_is_none_finds_none(name):
 
 
 @pytest.mark.parametrize("command", ["check", "optimize"])
-@pytest.mark.parametrize(("name", "text"), [("MOST_COMBINATIONS", "can be looked through"), ("MOST_CELLS", "need over 4 GiB")])
+@pytest.mark.parametrize(("name", "text"), [("MOST_COMBINATIONS", "can be looked through"), ("MOST_NUMBERS", "need over 4 GiB")])
 def test_too_many_combinations_are_told_with_the_longest_lists(command, name, text, monkeypatch, tmp_path):
     study = small_run().study
     monkeypatch.setattr(cells, name, 1)
