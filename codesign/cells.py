@@ -38,7 +38,7 @@ UNIT = "deployment.decode.ep"
 BLOCK = 1 << 18
 """Combinations looked at in one go."""
 MOST_COMBINATIONS, MOST_NUMBERS = 1 << 30, 50_000_000
-"""Beyond these listing takes too long, or search and proof over 4 GiB: of cells times choices and variables (`experiments/large_run.py`)."""
+"""Beyond these listing takes too long, or search and proof over 4 GiB: cells times choices and variables (`experiments/large_run.py`)."""
 
 
 class NoLegalMapping(Exception):
