@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -235,6 +236,13 @@ def test_an_infeasible_study_names_the_limit(tmp_path):
     text = result.stderr.splitlines()[-1]
     assert all(f in text for f in ("infeasible: package power", "W against 20 W", "W too much", "levers: less bandwidth"))
     assert left_behind(out) == []
+
+
+def test_the_seconds_by_stage_add_up():
+    line = next(line for line in small_run().result.output.splitlines() if " s (reading " in line)
+    whole, parts = re.fullmatch(r"([0-9.]+) s \(([^)]*)\); files in .*", line).groups()
+    assert sum(float(part.split()[-1]) for part in parts.split(" + ")) == pytest.approx(float(whole), abs=0.5)
+    assert " proof " in parts
 
 
 def test_a_budget_that_nothing_meets_is_named(tmp_path):

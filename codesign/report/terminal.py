@@ -96,6 +96,13 @@ def _active(run: Run) -> str:
     return ", ".join(f"{name} ({at} of {run.size})" for at, name, _ in limit_counts(run) if at) or "none"
 
 
+def _spent(manifest: dict[str, Any], seconds: float) -> dict[str, float]:
+    """Where the seconds of a command went: the stages, the proof, and the rest."""
+    facts = manifest.get("certificate") or {}
+    spent = manifest["seconds"] | {"proof": facts.get("seconds", 0.0) + facts.get("tracing", 0.0)}
+    return spent | {"loading, exact front, slopes, files": max(seconds - sum(spent.values()), 0.0)}
+
+
 def print_run(run: Run, folder: Path, seconds: float, console: Console) -> None:
     """The summary of a finished or interrupted study."""
     m, place = run.manifest, shown_path(folder)
@@ -116,7 +123,7 @@ def print_run(run: Run, folder: Path, seconds: float, console: Console) -> None:
     text = certificate_text(run)
     console.print(text[0].upper() + text[1:] + ".")
     console.print(f"{m['accuracy'][0].upper() + m['accuracy'][1:]}.", style="dim")
-    spent = " + ".join(f"{name} {value:.1f}" for name, value in m["seconds"].items())
+    spent = " + ".join(f"{name} {value:.1f}" for name, value in _spent(m, seconds).items())
     console.print(f"{seconds:.1f} s ({spent}); files in {place}: {', '.join(FILES)}")
     console.print(f"Next: codesign explain {place}#{first}")
 

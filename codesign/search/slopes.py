@@ -172,7 +172,8 @@ def _difference(a: Value, b: Value, result: Value) -> Slopes:
     rest = 1.0 - ratio * np.array([[1 - 4 * UNIT], [1 + 4 * UNIT]])
     share = 1.0 / np.where(rest > 0, rest * np.array([[1 + 4 * UNIT], [1 - 4 * UNIT]]), 0.0)
     share[0] = np.where(np.isnan(rest[0]), 1.0, share[0])  # what is not known may be nothing
-    return _mixed(a, b, share * np.array([[1 - 4 * UNIT], [1 + 4 * UNIT]]), above_one=True)
+    found, zero = _mixed(a, b, share * np.array([[1 - 4 * UNIT], [1 + 4 * UNIT]]), above_one=True), is_zero(result.bounds)
+    return np.where(zero, 0.0, found) if found is not None and np.any(zero) else found
 
 
 def opposite(value: Value) -> Value:

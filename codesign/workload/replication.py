@@ -23,12 +23,11 @@ def heaviest_copy(strata: Strata, replicas: Scalar) -> Scalar:
     crowd = total(w * p for w, p in zip(strata.weights, strata.probabilities, strict=True))
     count = total(strata.weights)
     inverse = jnp.maximum((replicas + count) / jnp.maximum(crowd, 1e-30), 1 / jnp.maximum(hottest, 1e-30))
-    for _ in range(PASSES):
-        above = [jnp.where(p * inverse > 1, w, 0.0) for w, p in zip(strata.weights, strata.probabilities, strict=True)]
+    rest = strata.weights[1:], strata.probabilities[1:]
+    for _ in range(PASSES):  # the hottest are always among those at or above tau, whatever is rounded
+        above = [strata.weights[0], *(jnp.where(p * inverse > 1, w, 0.0) for w, p in zip(*rest, strict=True))]
         slope = total(w * p for w, p in zip(above, strata.probabilities, strict=True))
-        some = slope > 0
-        found = (replicas + total(above)) / jnp.where(some, slope, 1.0)
-        inverse = jnp.where(some, jnp.maximum(found, 1 / jnp.maximum(hottest, 1e-30)), inverse)
+        inverse = jnp.maximum((replicas + total(above)) / jnp.maximum(slope, 1e-30), 1 / jnp.maximum(hottest, 1e-30))
     return 1 / inverse
 
 
