@@ -15,8 +15,9 @@ from codesign.search import bound, branch, columns, cover, enclose, exactness, i
 from codesign.search import program as programs
 from codesign.search.archive import Archive
 from codesign.search.certify import Proof, ProofProgress, prove
+from codesign.search.columns import Column, column
 from codesign.search.program import flatten
-from codesign.search.space import cells_at
+from codesign.search.space import Listed, cells_at, is_listed
 from codesign.study import Exact, Front, Study, designs_of, front_of, gap_results, make_exact_evaluation, make_model
 
 RULES = (programs, columns, interval, operation_bounds, exactness, slopes, enclose, bound, cover, branch, pool, lattice)
@@ -43,18 +44,30 @@ class Certificate(NamedTuple):
     interrupted: bool
 
 
+def columns_of(cells: Any) -> list[Column]:
+    """The leaves of cells in the order in which `cells_at` has them; of listed parts only rows that some cell has."""
+    found = []
+    for node in jax.tree.leaves(cells, is_leaf=is_listed):
+        if isinstance(node, Listed):
+            taken = column(np.asarray(node.row))
+            found += [Column(np.asarray(leaf)[taken.values], taken.row) for leaf in jax.tree.leaves(node.options)]
+        else:
+            found.append(column(np.asarray(node)))
+    return found
+
+
 def problem_of(study: Study, target: float) -> dict[str, Any]:
     """The study as plain data for `prove`; `UnknownOperation` names an operation that has no bounds."""
     with jax.enable_x64(True):
         model = make_model(study.file, study.design, study.workload, jnp.float64, gap_results)
         cells = cell_values(study.file, study.columns, jnp.float64)
         dimension = study.space.dimension
-        leaves = {dimension + i: column for i, column in enumerate(columns.columns_of(cells))}
-        fixed = {number: column.only for number, column in leaves.items() if column.only is not None}
+        leaves = {dimension + i: leaf for i, leaf in enumerate(columns_of(cells))}
+        fixed = {number: leaf.only for number, leaf in leaves.items() if leaf.only is not None}
         one = cells_at(cells, np.array(0))
         middle = tuple(jnp.asarray(value) for value in np.sqrt(study.space.low * study.space.high))
         program = flatten(model, (middle, one), fixed)
-    moving = {number: column for number, column in leaves.items() if number not in fixed}
+    moving = {number: leaf for number, leaf in leaves.items() if number not in fixed}
     return {
         "program": program, "dimension": dimension, "objectives": len(study.file.objectives), "leaves": moving,
         "lattice": study.space.lattice, "cells": study.space.size, "target": float(np.log1p(target)),
@@ -94,7 +107,7 @@ def fingerprint(problem: dict[str, Any]) -> str:
     """What names a proved problem: program, cells, lattice, and the rules by which it was bounded. Another one of each has another name."""
     found, built = hashlib.sha256(repr(problem["program"]).encode()), problem["lattice"]
     tables = [array for _, table in sorted(built.tables.items()) for array in (*table.rows, table.which)]
-    leaves = [array for column in problem["leaves"].values() for array in column]
+    leaves = [array for leaf in problem["leaves"].values() for array in leaf]
     for array in (*leaves, built.low, built.high, built.steps, *tables):
         found.update(str(np.shape(array)).encode() + np.ascontiguousarray(array, dtype=float).tobytes())
     for module in RULES:

@@ -116,6 +116,7 @@ def test_names_and_docstrings(module):
     [
         ("codesign", {"jax", "numpy", "pydantic", "plotly", "pyarrow", "rich"}),
         ("codesign.cli", {"jax", "pydantic", "plotly", "pyarrow"}),
+        ("codesign.search.certify", {"jax", "equinox", "optax", "pydantic"}),  # what every process of a proof starts with
         ("codesign.evaluate", {"pydantic", "plotly", "pyarrow", "moocore", "optax", "rich", "click"}),
     ],
 )

@@ -9,8 +9,8 @@ from small_run import invoke, small_run
 
 from codesign import cells
 from codesign.cells import cell_values, legal_columns
+from codesign.certificate import columns_of
 from codesign.config.problems import ConfigError
-from codesign.search.columns import columns_of
 from codesign.search.space import cells_at
 from codesign.study import cells_of
 
