@@ -19,7 +19,7 @@ from codesign.config.traffic_file import legal_ranks
 from codesign.config.values import FABRIC
 from codesign.design import Design, has, with_values
 from codesign.fields import as_float
-from codesign.legal import POD, Groups, column, degrees_of, groups_of, pod_rule, pod_tables, rules_of
+from codesign.legal import POD, Groups, column, degrees_of, distinct_rows, groups_of, pod_rule, pod_tables, rules_of
 from codesign.performance.demand import Demand, demand_numbers
 from codesign.search.lattice import Lattice, Table
 from codesign.search.space import Listed
@@ -37,8 +37,9 @@ DEMAND = (
 UNIT = "deployment.decode.ep"
 BLOCK = 1 << 18
 """Combinations looked at in one go."""
-MOST_COMBINATIONS, MOST_NUMBERS = 1 << 30, 50_000_000
-"""Beyond these listing takes too long, or search and proof over 4 GiB: cells times choices and variables (`experiments/large_run.py`)."""
+MOST_COMBINATIONS, MOST_NUMBERS, OWN = 1 << 28, 75_000_000, 10
+"""Beyond these listing takes too long, or search and proof over 4 GiB: cells times choices, variables and OWN
+numbers besides, some 45 bytes each (of 1.8 and 3.6 million cells, `experiments/large_run.py`)."""
 
 
 class NoLegalMapping(Exception):
@@ -49,8 +50,11 @@ def _combinations(file: StudyFile, first: int, last: int) -> dict[str, np.ndarra
     """Combinations of the discrete choices from one number to another, the last choice changing fastest: one column per path."""
     if not file.discrete:
         return {}
-    places = np.unravel_index(np.arange(first, last), [len(free.values) for free in file.discrete])
-    return {free.path: np.asarray(free.values, dtype=float)[place] for free, place in zip(file.discrete, places, strict=True)}
+    found, rest = {}, np.arange(first, last)
+    for free in reversed(file.discrete):
+        rest, place = np.divmod(rest, len(free.values))
+        found[free.path] = np.asarray(free.values, dtype=float)[place]
+    return {free.path: found[free.path] for free in file.discrete}
 
 
 def _matters(file: StudyFile, columns: dict[str, np.ndarray]) -> np.ndarray:
@@ -73,8 +77,8 @@ def legal_columns(file: StudyFile, design: Design, workload: Workload) -> dict[s
     """
     total = math.prod(len(free.values) for free in file.discrete)
     if total > MOST_COMBINATIONS:
-        raise _too_many(file, f"{total:.3g} combinations, more than the {MOST_COMBINATIONS:.3g} that can be looked through")
-    most = MOST_NUMBERS // max(len(file.discrete) + len(file.continuous), 1)
+        raise _too_many(file, f"{_size(total)} combinations, more than the {_size(MOST_COMBINATIONS)} that can be looked through")
+    most = MOST_NUMBERS // (len(file.discrete) + len(file.continuous) + OWN)
     found, barred, cells = list[dict[str, np.ndarray]](), Counter[str](), 0
     for first in range(0, total, BLOCK):
         columns, bars = _legal_block(_combinations(file, first, min(first + BLOCK, total)), file, design, workload)
@@ -89,10 +93,19 @@ def legal_columns(file: StudyFile, design: Design, workload: Workload) -> dict[s
     return {path: np.concatenate([columns[path] for columns in found]) for path in found[0]}
 
 
+def _size(count: int) -> str:
+    """A count that may be beyond all numbers that a float holds.
+
+    >>> _size(1234567), _size(10**400)
+    ('1,234,567', 'some 10^400')
+    """
+    return f"{count:,}" if count < 10**15 else f"some 10^{len(str(count)) - 1}"
+
+
 def _too_many(file: StudyFile, what: str) -> ConfigError:
     """Says which lists are long, so that a user knows where to cut."""
-    longest = sorted(file.discrete, key=lambda free: -len(free.values))
-    lengths = " x ".join(f"{len(free.values)} of {free.name}" for free in longest if len(free.values) > 1)
+    lists = sorted(file.discrete, key=lambda free: -len(free.values))
+    lengths = " x ".join(f"{len(free.values)} of {free.name}" for free in lists if len(free.values) > 1)
     return ConfigError([Problem("discrete", 0, "", f"{what} ({lengths}): shorten the lists, or split the study and join its fronts")])
 
 
@@ -161,8 +174,7 @@ def demand_columns(
     """What the traffic makes of every cell: computed once per distinct mapping of experts and fabric."""
     paths = [path for path in columns if path.startswith(("mapping.", FABRIC)) and path not in UNSEEN]
     options = {free.path: free.options for free in file.discrete if free.options}
-    keys = np.stack([columns[path] for path in paths], axis=1) if paths else np.zeros((len(columns["mapping.dp"]), 1))
-    distinct, which = np.unique(keys, axis=0, return_inverse=True)
+    distinct, which = distinct_rows([columns[path] for path in paths] or [np.zeros(len(columns["mapping.dp"]))])
     found = np.ones((len(distinct), len(DEMAND)))
     with jax.enable_x64(True):
         for row, key in enumerate(distinct):
@@ -173,4 +185,4 @@ def demand_columns(
             assert design.mapping is not None
             numbers = demand_numbers(demand, design.cluster, design.mapping)
             found[row] = [numbers.get(path, 1.0) for path in DEMAND]
-    return {path: found[which.ravel(), column] for column, path in enumerate(DEMAND)}
+    return {path: found[which, column] for column, path in enumerate(DEMAND)}

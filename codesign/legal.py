@@ -120,10 +120,9 @@ def distinct_rows(columns: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     >>> distinct_rows([np.array([2.0, 1.0, 2.0]), np.array([5.0, 5.0, 5.0])])[1].tolist()
     [1, 0, 1]
     """
-    key = np.zeros(len(columns[0]), dtype=np.int64)
-    for column in columns:  # the number of distinct rows so far times that of a column's values cannot overflow
-        key = np.unique(key, return_inverse=True)[1].ravel()
-        values, place = np.unique(column, return_inverse=True)
-        key = key * len(values) + place.ravel()
+    key = np.unique(columns[0], return_inverse=True)[1].ravel()
+    for numbers in columns[1:]:  # the number of distinct rows so far times that of a column's values cannot overflow
+        values, place = np.unique(numbers, return_inverse=True)
+        key = np.unique(key * len(values) + place.ravel(), return_inverse=True)[1].ravel()
     _, first, which = np.unique(key, return_index=True, return_inverse=True)
-    return np.stack([column[first] for column in columns], axis=1), which.ravel()
+    return np.stack([numbers[first] for numbers in columns], axis=1), which.ravel()

@@ -181,6 +181,7 @@ def designs_of(front: Front, exact: "Exact") -> Archive:
     study = front.study
     x = np.stack([front.values[free.path] for free in study.file.continuous])
     cell = cells_of(study, front.columns)
+    assert (cell >= 0).all(), "a front has choices that its study does not list"
     return Archive(x, cell, exact(x, cell)[1])
 
 

@@ -1,8 +1,8 @@
 """What does a run of 10^8 evaluated designs keep, and how much memory does it take?
 
 Every study is solved by `codesign optimize` in a process of its own; then one is with as many generations of mutation in a round
-as that many designs take, which is what a user sets who has time to spare; last the flagship study with as many combinations
-of choices as a study may have.
+as that many designs take, which is what a user sets who has time to spare; last the flagship study with nearly two million
+combinations of choices, about half of what a study of that many choices may have.
 """
 
 import argparse

@@ -62,13 +62,21 @@ def test_choices_find_their_cell_and_what_is_none_finds_none(name):
 @pytest.mark.parametrize(("name", "text"), [("MOST_COMBINATIONS", "can be looked through"), ("MOST_NUMBERS", "need over 4 GiB")])
 def test_too_many_combinations_are_told_with_the_longest_lists(command, name, text, monkeypatch, tmp_path):
     study = small_run().study
-    monkeypatch.setattr(cells, name, 1)
+    monkeypatch.setattr(cells, name, 1 if name == "MOST_COMBINATIONS" else 15)
     where = ["--out", tmp_path / "run"] if command == "optimize" else []
     result = invoke(command, study, *where)
     assert (result.exit_code, result.stdout) == (2, "")
     assert text in result.stderr
     assert "2 of tp x 2 of scale_up.link" in result.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_what_bars_all_is_counted_over_all_blocks(monkeypatch):
+    study = small_run().study
+    monkeypatch.setattr(cells, "BLOCK", 3)
+    result = invoke("check", study, "--set", "mapping.pp=7")
+    assert result.exit_code == 3
+    assert "is a whole number: bars 4 of 4" in result.stderr
 
 
 def test_the_combinations_that_can_be_looked_through_are_counted_first(monkeypatch):

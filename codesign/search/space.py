@@ -120,8 +120,8 @@ def cells_at(cells: Any, index: np.ndarray) -> Any:
     """The cells at `index` (n,) as a pytree of (n,) leaves."""
 
     def taken(node: Any) -> Any:
-        row, options = (jnp.take(node.row, index, axis=0), node.options) if isinstance(node, Listed) else (index, node)
-        return jax.tree.map(lambda leaf: jnp.take(leaf, row, axis=0), options)
+        row, options = (jnp.take(node.row, index, axis=0, mode="clip"), node.options) if isinstance(node, Listed) else (index, node)
+        return jax.tree.map(lambda leaf: jnp.take(leaf, row, axis=0, mode="clip"), options)
 
     return jax.tree.map(taken, cells, is_leaf=is_listed)
 
