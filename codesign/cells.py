@@ -39,7 +39,7 @@ BLOCK = 1 << 18
 """Combinations looked at in one go."""
 MOST_COMBINATIONS, MOST_NUMBERS, OWN = 1 << 28, 75_000_000, 10
 """Beyond these listing takes too long, or search and proof over 4 GiB: cells times choices, variables and OWN
-numbers besides, some 45 bytes each (of 1.8 and 3.6 million cells, `experiments/large_run.py`)."""
+numbers besides, some 45 bytes each (`experiments/large_run.py`)."""
 
 
 class NoLegalMapping(Exception):
