@@ -37,9 +37,11 @@ DEMAND = (
 UNIT = "deployment.decode.ep"
 BLOCK = 1 << 18
 """Combinations looked at in one go."""
-MOST_COMBINATIONS, MOST_NUMBERS, OWN = 1 << 28, 75_000_000, 10
-"""Beyond these listing takes too long, or search and proof over 4 GiB: cells times choices, variables and OWN
-numbers besides, some 45 bytes each (`experiments/large_run.py`)."""
+MOST_COMBINATIONS = 1 << 28
+"""Looking through more takes minutes."""
+MOST_NUMBERS, KEPT_BESIDES = 75_000_000, 10
+"""Numbers of all cells, some 45 bytes each in search and proof, that fit into 4 GiB (`experiments/large_run.py`); a cell has
+one per choice and variable, and some besides."""
 
 
 class NoLegalMapping(Exception):
@@ -48,8 +50,6 @@ class NoLegalMapping(Exception):
 
 def _combinations(file: StudyFile, first: int, last: int) -> dict[str, np.ndarray]:
     """Combinations of the discrete choices from one number to another, the last choice changing fastest: one column per path."""
-    if not file.discrete:
-        return {}
     found, rest = {}, np.arange(first, last)
     for free in reversed(file.discrete):
         rest, place = np.divmod(rest, len(free.values))
@@ -78,7 +78,7 @@ def legal_columns(file: StudyFile, design: Design, workload: Workload) -> dict[s
     total = math.prod(len(free.values) for free in file.discrete)
     if total > MOST_COMBINATIONS:
         raise _too_many(file, f"{_size(total)} combinations, more than the {_size(MOST_COMBINATIONS)} that can be looked through")
-    most = MOST_NUMBERS // (len(file.discrete) + len(file.continuous) + OWN)
+    most = MOST_NUMBERS // (len(file.discrete) + len(file.continuous) + KEPT_BESIDES)
     found, barred, cells = list[dict[str, np.ndarray]](), Counter[str](), 0
     for first in range(0, total, BLOCK):
         columns, bars = _legal_block(_combinations(file, first, min(first + BLOCK, total)), file, design, workload)

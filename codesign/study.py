@@ -190,10 +190,7 @@ def cells_of(study: Study, columns: dict[str, np.ndarray]) -> np.ndarray:
     paths = [free.path for free in study.file.discrete]
     if not paths:
         return np.zeros(len(next(iter(columns.values()))), dtype=int)
-    known = [np.unique(study.columns[path]) for path in paths]
-    places = [np.minimum(np.searchsorted(values, columns[path]), len(values) - 1) for values, path in zip(known, paths, strict=True)]
-    listed = [values[place] == columns[path] for values, place, path in zip(known, places, paths, strict=True)]
-    return np.where(np.all(listed, axis=0), study.space.choices.cells(np.stack(places, axis=1)), -1)
+    return study.space.choices.cells_of(np.stack([columns[path] for path in paths], axis=1))
 
 
 Exact = Callable[[np.ndarray, np.ndarray], tuple[Metrics, np.ndarray, np.ndarray]]

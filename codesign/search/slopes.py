@@ -82,9 +82,13 @@ def relative(slopes: Slopes, value: Value) -> Slopes:
     """d log|v| / dz, from dv / dz."""
     if slopes is None:
         return None
-    found = times(slopes, reciprocal(value.bounds, value.sign))
+    return none_of_nothing(times(slopes, reciprocal(value.bounds, value.sign)), value)
+
+
+def none_of_nothing(slopes: Slopes, value: Value) -> Slopes:
+    """Relative slopes of a value, zero where it is zero throughout: there they may be anything."""
     zero = is_zero(value.bounds)
-    return np.where(zero, 0.0, found) if np.any(zero) else found
+    return np.where(zero, 0.0, slopes) if slopes is not None and np.any(zero) else slopes
 
 
 def in_form(slopes: Slopes, is_relative: bool, result: Value) -> Slopes:
@@ -172,8 +176,7 @@ def _difference(a: Value, b: Value, result: Value) -> Slopes:
     rest = 1.0 - ratio * np.array([[1 - 4 * UNIT], [1 + 4 * UNIT]])
     share = 1.0 / np.where(rest > 0, rest * np.array([[1 + 4 * UNIT], [1 - 4 * UNIT]]), 0.0)
     share[0] = np.where(np.isnan(rest[0]), 1.0, share[0])  # what is not known may be nothing
-    found, zero = _mixed(a, b, share * np.array([[1 - 4 * UNIT], [1 + 4 * UNIT]]), above_one=True), is_zero(result.bounds)
-    return np.where(zero, 0.0, found) if found is not None and np.any(zero) else found
+    return none_of_nothing(_mixed(a, b, share * np.array([[1 - 4 * UNIT], [1 + 4 * UNIT]]), above_one=True), result)
 
 
 def opposite(value: Value) -> Value:

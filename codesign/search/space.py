@@ -45,7 +45,8 @@ class Choices:
     """Which choices make up each cell, as places (cells, k) in the order of the distinct values of each column of `codes`?"""
 
     def __init__(self, codes: np.ndarray) -> None:
-        self.places = np.stack([np.unique(column, return_inverse=True)[1] for column in codes.T], axis=1).astype(np.int32)
+        self.values, places = zip(*(np.unique(column, return_inverse=True) for column in codes.T), strict=True)
+        self.places = np.stack(places, axis=1).astype(np.int32)
         self.sizes = self.places.max(axis=0).astype(np.int64) + 1
         self.strides = np.concatenate([[1], np.cumprod(self.sizes[:-1])])
         keys = self.places @ self.strides
@@ -55,6 +56,13 @@ class Choices:
     def cells(self, places: np.ndarray) -> np.ndarray:
         """The cells (n,) of some choices (n, k), places within the sizes; -1 where they are none."""
         return self._at(places @ self.strides)
+
+    def cells_of(self, codes: np.ndarray) -> np.ndarray:
+        """The cells (n,) of some codes (n, k); -1 where they are none."""
+        columns = list(zip(self.values, codes.T, strict=True))
+        places = [np.minimum(np.searchsorted(values, column), len(values) - 1) for values, column in columns]
+        known = [values[place] == column for (values, column), place in zip(columns, places, strict=True)]
+        return np.where(np.all(known, axis=0), self.cells(np.stack(places, axis=1)), -1)
 
     def _at(self, wanted: np.ndarray) -> np.ndarray:
         """The cells with some keys, -1 where there is none; much faster for keys in order."""
